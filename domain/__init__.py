@@ -1,0 +1,1 @@
+"""Business areas, each declared in a module of its own above the record kit."""

@@ -1,0 +1,73 @@
+# make run: set up what is missing and serve the demo. make test: set up what is missing and run the suite.
+# Nothing but python3 (>= 3.11 with venv and headers), a C compiler and make is needed; everything lives in .venv, build and var.
+# All paths are relative, so that the folder may have any name.
+
+PYTHON ?= python3
+PY := .venv/bin/python
+PIP := $(PY) -m pip --quiet --disable-pip-version-check
+CONSTRAINTS := $(wildcard .constraints.txt)
+KERNELS := $(wildcard core_ext/*.pyx core_ext/*.pxd core_ext/*.h)
+ASSETS := $(if $(wildcard package-lock.json),.venv/assets.stamp)
+WORKERS ?= 2
+
+.PHONY: run test stress bench lint build clean
+
+run: export FORECOURT_DEMO ?= 1
+run: build
+	@exec .venv/bin/forecourt serve
+
+build: .venv/installed.stamp .venv/kernels.stamp $(ASSETS)
+
+test: build .venv/test.stamp .venv/kernels-debug.stamp
+	$(PY) -m pytest -q -n $(WORKERS) --dist loadgroup -m "not stress"
+	CORE_EXT_DEBUG=1 $(PY) -m pytest -q tests/core_ext -m "not stress"
+	$(PY) -m tests.versions
+
+stress: build .venv/test.stamp .venv/kernels-debug.stamp
+	$(PY) -m pytest -q -m stress
+
+bench: build .venv/test.stamp
+	$(PY) -m pytest -q bench --benchmark-only
+
+lint: build .venv/test.stamp
+	$(PY) -m pytest -q tests/test_sourcecode.py
+
+clean:
+	rm -rf .venv build dist *.egg-info core_ext/*.so service/portal/static/vendor .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+
+.venv/python.stamp: Makefile
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Forecourt needs Python 3.11 or newer; name one with make PYTHON=/path/to/python3.11")'
+	@echo "Making .venv …"
+	$(PYTHON) -m venv .venv
+	@touch $@
+
+.venv/tools.stamp: .venv/python.stamp pyproject.toml $(CONSTRAINTS)
+	@echo "Installing what the build needs …"
+	$(PY) -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")' > .venv/tools.txt
+	$(PIP) install $(CONSTRAINTS:%=-c %) -r .venv/tools.txt
+	@touch $@
+
+.venv/installed.stamp: .venv/tools.stamp setup.py
+	@echo "Installing Forecourt and building its kernels …"
+	$(PIP) install $(CONSTRAINTS:%=-c %) --no-build-isolation -e .
+	@touch $@ .venv/kernels.stamp
+
+.venv/kernels.stamp: .venv/installed.stamp $(KERNELS)
+	@echo "Building the kernels …"
+	$(PY) setup.py --quiet build_ext --inplace
+	@touch $@
+
+.venv/kernels-debug.stamp: .venv/installed.stamp $(KERNELS)
+	@echo "Building the kernels with checks …"
+	CORE_EXT_DEBUG=1 $(PY) setup.py --quiet build_ext
+	@touch $@
+
+.venv/assets.stamp: .venv/installed.stamp package.json package-lock.json
+	@echo "Collecting the browser assets …"
+	$(PY) setup.py --quiet build_assets
+	@touch $@
+
+.venv/test.stamp: .venv/installed.stamp
+	@echo "Installing what the tests need …"
+	$(PIP) install $(CONSTRAINTS:%=-c %) --no-build-isolation -e '.[test]'
+	@touch $@

@@ -1,0 +1,1 @@
+"""Vehicles, locations and stock: records, search, location and import."""

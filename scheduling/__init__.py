@@ -1,0 +1,1 @@
+"""Workshop time: centres, technicians, shifts, and the slots and bookings made of them."""

@@ -1,0 +1,1 @@
+"""Running it: the embedded database, migrations, processes, deadlines and backups."""

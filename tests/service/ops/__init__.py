@@ -1,0 +1,1 @@
+"""Tests of running it: server, migrations, processes, deadlines and backups."""
