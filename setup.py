@@ -1,4 +1,4 @@
-"""Builds the Cython kernels and collects the browser assets; everything else about the package stands in pyproject.toml.
+"""Builds the Cython kernels and collects the browser assets; all else about the package stands in pyproject.toml.
 
 Every `core_ext/*.pyx` is a kernel. `CORE_EXT_DEBUG=1` builds the same modules with bounds and initialisation checks
 (negative indices are errors in both) and assertions into `build/debug`, beside the release build and never over it.
@@ -9,6 +9,7 @@ import os
 import shutil
 import sys
 from pathlib import Path
+from typing import ClassVar
 
 import numpy
 from Cython.Build import cythonize
@@ -67,7 +68,7 @@ class BuildAssets(Command):
     """
 
     description = "collect the browser assets"
-    user_options: list[tuple[str, str, str]] = []
+    user_options: ClassVar[list[tuple[str, str, str]]] = []
 
     def initialize_options(self) -> None:
         """No options."""
