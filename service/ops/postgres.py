@@ -328,7 +328,7 @@ def _launch(data_dir: Path, binaries: Path, identity: _Identity, options: Mappin
     while True:
         if log.exists() and log.stat().st_size > 20_000_000:
             log.replace(log.with_suffix(".log.1"))
-        with open(log, "ab", opener=lambda path, flags: os.open(path, flags, 0o600)) as output:  # noqa: PTH123
+        with open(log, "ab", opener=lambda path, flags: os.open(path, flags, 0o600)) as output:
             written = output.tell()
             process = subprocess.Popen(
                 identity.command(signal.SIGINT, arguments),
