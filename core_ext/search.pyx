@@ -1,0 +1,723 @@
+"""Criteria search over one segment: conjunctions by blocks of 4,096 rows, exact counts, facets, relaxations and the best rows."""
+
+from libc.stdint cimport INT32_MAX, INT32_MIN, INT64_MAX, INT64_MIN, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdlib cimport calloc, free
+from libc.string cimport memcpy, memset
+
+from core_ext.columns cimport BLOCK, DENSE, WORDS, CodeColumn, CodeView, IntColumn, IntView
+
+import numpy as np
+
+
+cdef extern from "blocks.h" nogil:
+    int block_count(const uint64_t* mask)
+    int block_count_both(const uint64_t* mask, const uint64_t* other)
+    void block_range32(const int32_t* values, int rows, int32_t low, int32_t high, uint64_t* mask)
+    void block_range64(const int64_t* values, int rows, int64_t low, int64_t high, uint64_t* mask)
+    void block_table16(const uint16_t* codes, int rows, const uint8_t* table, uint64_t* mask)
+    void block_table32(const uint32_t* codes, int rows, const uint8_t* table, uint64_t* mask)
+    int __builtin_ctzll(unsigned long long word)
+
+
+cdef struct Stock:
+    # One segment as the scan reads it.
+    Py_ssize_t rows
+    const CodeView** codes       # NULL: no row has a value, all codes are 0
+    const IntView** ints
+    const uint64_t** bitmaps
+    const uint32_t* rank         # place of each row among the segment's ids in ascending order
+    int64_t after                # ranks below it are not after the cursor
+
+
+cdef struct Best:
+    # The best rows so far as a heap whose top is the worst of them.
+    int limit
+    int size
+    int width
+    int64_t* keys
+    uint32_t* rows
+    int64_t* trial
+
+
+cdef class Program:
+    """A query as flat arrays; immutable, used by any number of scans at once.
+
+    `groups`, `filters`, `clauses`: int32 offsets, each into the next level: a row matches if it passes all filters of all
+    groups; it passes a filter if it meets all its clauses; it meets a clause if one of its atoms holds. Group 0 is the scope: never
+    relaxed. Clauses from the last filter's end on are score clauses. `atoms`: one (kind, column, low, high, table) a row, int64; for CODES
+    [low, high) is a slice of `codes`, ascending, and `table` the place in `tables` (a byte a code, as long as the column's codes reach).
+    `facets`: (column, group left out or -1, first counter, codes) a row. `keys`: (kind, column, descending, guard column or -1, guard code,
+    table) a row, `key_tables` int64 by code. An absent value sorts last. `cursor`: key values of the last row seen, as a scan gave them, or None.
+    Raises ValueError for arrays that do not fit together.
+    """
+
+    def __init__(
+        self, *, groups, filters, clauses, atoms, codes, tables, facets, keys, key_tables, bint relax=False, cursor=None
+    ):
+        arrays = (
+            np.ascontiguousarray(groups, np.int32), np.ascontiguousarray(filters, np.int32),
+            np.ascontiguousarray(clauses, np.int32),
+        )
+        atoms = np.asarray(atoms, np.int64).reshape(-1, 5)
+        facets = np.asarray(facets, np.int64).reshape(-1, 4)
+        keys = np.asarray(keys, np.int64).reshape(-1, 6)
+        codes, tables = np.ascontiguousarray(codes, np.uint32), np.ascontiguousarray(tables, np.uint8)
+        key_tables = np.ascontiguousarray(key_tables, np.int64)
+        cursor = None if cursor is None else np.ascontiguousarray(cursor, np.int64)
+        self._refuse(arrays, atoms, codes, tables, facets, keys, key_tables, cursor)
+        self._point(arrays, atoms, codes, tables, facets, keys, key_tables, cursor)
+        self.query.relax = relax
+        self.query.apart = relax or bool((facets[:, 1] >= 0).any())
+
+    def _refuse(self, arrays, atoms, codes, tables, facets, keys, key_tables, cursor):
+        """What the kernel could not survive."""
+        groups, filters, clauses = arrays
+        for offsets in arrays:
+            if len(offsets) < 1 or offsets[0] != 0 or (np.diff(offsets) < 0).any():
+                raise ValueError("offsets must ascend from 0")
+        if len(groups) < 2 or _last(groups) != len(filters) - 1:
+            raise ValueError("groups must cover the filters and begin with the scope")
+        if _last(filters) > len(clauses) - 1 or _last(clauses) != len(atoms):
+            raise ValueError("filters and clauses must lie within the next level")
+        kind, column, low, high, table = atoms.T
+        if ((kind < CODES) | (kind > BITMAP) | (column < 0)).any():
+            raise ValueError("unknown atom")
+        listed = kind == CODES
+        if (listed & ((low < 0) | (high < low) | (high > len(codes)) | (table < 0) | (table > len(tables)))).any():
+            raise ValueError("an atom reaches outside the codes")
+        if ((facets[:, 0] < 0) | (facets[:, 1] >= len(groups) - 1) | (facets[:, 1] == 0) | (facets[:, 2:] < 0).any(axis=1)).any():
+            raise ValueError("a facet names a column, group or counter that is not there")
+        if ((keys[:, 0] < BY_NUMBER) | (keys[:, 0] > BY_SCORE) | (keys[:, 1] < 0)).any():
+            raise ValueError("unknown sort key")
+        if ((keys[:, 0] == BY_TABLE) & ((keys[:, 5] < 0) | (keys[:, 5] > len(key_tables)))).any():
+            raise ValueError("a sort key reaches outside the tables")
+        if cursor is not None and len(cursor) != len(keys):
+            raise ValueError("the cursor has not one value a key")
+        self._measure_reach(atoms, codes, tables, facets, keys, key_tables)
+
+    def _measure_reach(self, atoms, codes, tables, facets, keys, key_tables):
+        """How far each table reaches, so that a scan can refuse a segment whose codes go beyond it."""
+        self._code_reach, self._int_reach = {}, set()
+        for kind, column, low, high, table in atoms.tolist():
+            if kind == CODES:
+                ends = atoms[(atoms[:, 0] == CODES) & (atoms[:, 4] > table), 4]
+                self._reach(column, (int(ends.min()) if len(ends) else len(tables)) - table)
+            elif kind == RANGE:
+                self._int_reach.add(column)
+        self.bitmaps = int(atoms[atoms[:, 0] == BITMAP, 1].max()) + 1 if (atoms[:, 0] == BITMAP).any() else 0
+        self.counters = int((facets[:, 2] + facets[:, 3]).max()) if len(facets) else 0
+        for column, _, _, size in facets.tolist():
+            self._reach(column, size)
+        for kind, column, _, guard, _, table in keys.tolist():
+            if kind == BY_TABLE:
+                ends = keys[(keys[:, 0] == BY_TABLE) & (keys[:, 5] > table), 5]
+                self._reach(column, (int(ends.min()) if len(ends) else len(key_tables)) - table)
+            elif kind == BY_NUMBER:
+                self._int_reach.add(column)
+                if guard >= 0:
+                    self._reach(guard, 1 << 31)
+        self.columns = 1 + max(list(self._code_reach), default=-1)
+
+    def _reach(self, column, size):
+        self._code_reach[column] = min(size, self._code_reach.get(column, size))
+
+    def _point(self, arrays, atoms, codes, tables, facets, keys, key_tables, cursor):
+        """Takes the addresses; the arrays are kept, with one spare element so that every address exists."""
+        cdef const int32_t[::1] i32
+        cdef const int64_t[::1] i64
+        cdef const uint8_t[::1] u8
+        cdef const uint32_t[::1] u32
+        cdef Query* q = &self.query
+        kept = []
+
+        def spare(array, kind):
+            kept.append(np.append(np.ascontiguousarray(array, kind), np.zeros(1, kind)))
+            return kept[len(kept) - 1]
+
+        groups, filters, clauses = arrays
+        self.filters = len(filters) - 1
+        q.groups, q.clauses, q.atoms = len(groups) - 1, len(clauses) - 1, len(atoms)
+        q.facets, q.keys, q.resumed = len(facets), len(keys), cursor is not None
+        q.score_first, q.score_last = _last(filters), len(clauses) - 1
+        i32 = spare(groups, np.int32)
+        q.group_start = &i32[0]
+        i32 = spare(filters, np.int32)
+        q.filter_start = &i32[0]
+        i32 = spare(clauses, np.int32)
+        q.clause_start = &i32[0]
+        u8 = spare(atoms[:, 0], np.uint8)
+        q.atom_kind = &u8[0]
+        i32 = spare(atoms[:, 1], np.int32)
+        q.atom_column = &i32[0]
+        i64 = spare(atoms[:, 2], np.int64)
+        q.atom_low = &i64[0]
+        i64 = spare(atoms[:, 3], np.int64)
+        q.atom_high = &i64[0]
+        i64 = spare(atoms[:, 4], np.int64)
+        q.atom_table = &i64[0]
+        u32 = spare(codes, np.uint32)
+        q.codes = &u32[0]
+        u8 = spare(tables, np.uint8)
+        q.tables = &u8[0]
+        i32 = spare(facets[:, 0], np.int32)
+        q.facet_column = &i32[0]
+        i32 = spare(facets[:, 1], np.int32)
+        q.facet_group = &i32[0]
+        i64 = spare(facets[:, 2], np.int64)
+        q.facet_at = &i64[0]
+        u8 = spare(keys[:, 0], np.uint8)
+        q.key_kind = &u8[0]
+        i32 = spare(keys[:, 1], np.int32)
+        q.key_column = &i32[0]
+        u8 = spare(keys[:, 2], np.uint8)
+        q.key_descending = &u8[0]
+        i32 = spare(keys[:, 3], np.int32)
+        q.key_guard = &i32[0]
+        i64 = spare(keys[:, 4], np.int64)
+        q.key_guard_code = &i64[0]
+        i64 = spare(keys[:, 5], np.int64)
+        q.key_table = &i64[0]
+        i64 = spare(key_tables, np.int64)
+        q.key_tables = &i64[0]
+        i64 = spare([] if cursor is None else cursor, np.int64)
+        q.cursor = &i64[0]
+        self._kept = kept
+
+
+def _last(array):
+    return int(array[len(array) - 1])
+
+
+def scan(
+    Program program not None, Py_ssize_t rows, tuple codes not None, tuple ints not None, tuple bitmaps not None,
+    const uint32_t[::1] rank not None, int64_t after,
+    int64_t[::1] counters not None, int64_t[::1] relaxed not None, int64_t[:, ::1] top_keys not None, uint32_t[::1] top_rows not None,
+):
+    """Runs a program over one segment: (total, rows found for the page).
+
+    `codes`: CodeColumn or None (no row has a value) by column number; `ints`: IntColumn by column number; `bitmaps`: uint64 words a
+    segment; `rank`: place of each row among the ids in ascending order; `after`: with a cursor, how many ids are not above its id.
+    `counters` (by facet_at + code) and `relaxed` (rows that fail only that filter, by filter) are added to. `top_keys` (limit × keys) and
+    `top_rows` receive the best rows in order: by keys, then by id. Column numbers beyond `codes` count as None.
+    ValueError where the segment does not fit the program. O(rows) at worst; blocks without a live row are skipped. Scratch is the
+    call's own and the GIL is released, so any number of scans may run at once.
+    """
+    cdef Stock stock
+    cdef Best best
+    cdef Py_ssize_t words = (rows + 63) // 64
+    cdef const uint64_t[::1] bits
+    cdef Py_ssize_t i, key, reach = max(program.columns, <Py_ssize_t>len(codes))
+    cdef int64_t total = -1
+    cdef CodeColumn column
+    cdef IntColumn numbers
+    _fits(program, rows, codes, ints, bitmaps)
+    if rank.shape[0] != rows or counters.shape[0] < program.counters or relaxed.shape[0] != program.filters:
+        raise ValueError("rank, counters or relaxed have the wrong length")
+    if top_keys.shape[0] != top_rows.shape[0] or (top_keys.shape[0] and top_keys.shape[1] != program.query.keys):
+        raise ValueError("top_keys must be limit x keys, top_rows limit")
+    if rows == 0:
+        return 0, 0
+    stock.rows, stock.rank, stock.after = rows, &rank[0], after
+    cdef const void** pointers = <const void**>calloc(reach + len(ints) + len(bitmaps) + 1, sizeof(void*))
+    best.limit, best.size, best.width = <int>top_rows.shape[0], 0, program.query.keys
+    best.keys = <int64_t*>calloc((best.limit + 1) * (best.width + 1), sizeof(int64_t))
+    best.rows = <uint32_t*>calloc(best.limit + 1, sizeof(uint32_t))
+    try:
+        if pointers is NULL or best.keys is NULL or best.rows is NULL:
+            raise MemoryError
+        best.trial = best.keys + best.limit * best.width
+        stock.codes = <const CodeView**>pointers
+        stock.ints = <const IntView**>(pointers + reach)
+        stock.bitmaps = <const uint64_t**>(pointers + reach + len(ints))
+        for i in range(len(codes)):
+            column = codes[i]
+            if column is not None:
+                stock.codes[i] = &column.view
+        for i in range(len(ints)):
+            numbers = ints[i]
+            stock.ints[i] = &numbers.view
+        for i in range(len(bitmaps)):
+            bits = bitmaps[i]
+            if bits.shape[0] != words:
+                raise ValueError("a bitmap has the wrong length")
+            stock.bitmaps[i] = &bits[0]
+        with nogil:
+            total = _scan(&program.query, &stock, &best, &counters[0] if counters.shape[0] else NULL, &relaxed[0] if relaxed.shape[0] else NULL)
+            if total >= 0:
+                _settle(&best, stock.rank)
+        if total < 0:
+            raise MemoryError
+        for i in range(best.size):
+            top_rows[i] = best.rows[i]
+            for key in range(best.width):
+                top_keys[i, key] = best.keys[i * best.width + key]
+        return total, best.size
+    finally:
+        free(pointers)
+        free(best.keys)
+        free(best.rows)
+
+
+def _fits(Program program, Py_ssize_t rows, tuple codes, tuple ints, tuple bitmaps):
+    """Refuses a segment whose columns the program's tables do not cover."""
+    cdef CodeColumn column
+    cdef IntColumn numbers
+    for number, size in program._code_reach.items():
+        if number < len(codes) and codes[number] is not None:
+            column = codes[number]
+            if column.view.size > size:
+                raise ValueError(f"the codes of column {number} reach beyond the program's tables")
+    if any(number >= len(ints) for number in program._int_reach) or program.bitmaps > len(bitmaps):
+        raise ValueError("the program names a column or bitmap that the segment lacks")
+    for column in codes:
+        if column is not None and column.rows != rows:
+            raise ValueError("a code column has the wrong length")
+    for numbers in ints:
+        if numbers is None or numbers.rows != rows:
+            raise ValueError("a number column has the wrong length")
+
+
+cdef inline uint32_t _code(const CodeView* view, Py_ssize_t element) noexcept nogil:
+    return view.narrow[element] if view.narrow is not NULL else view.broad[element]
+
+
+cdef inline bint _any(const uint64_t* mask) noexcept nogil:
+    cdef uint64_t seen = 0
+    cdef int i
+    for i in range(WORDS):
+        seen |= mask[i]
+    return seen != 0
+
+
+cdef int64_t _scan(const Query* q, const Stock* stock, Best* best, int64_t* counters, int64_t* relaxed) noexcept nogil:
+    """All blocks of the segment; -1 if there is no memory for the masks."""
+    cdef int filters = q.group_start[q.groups]
+    cdef int scores = q.score_last - q.score_first
+    cdef uint64_t* masks = <uint64_t*>calloc((filters + q.groups + scores + 4) * WORDS, sizeof(uint64_t))
+    if masks is NULL:
+        return -1
+    cdef uint64_t* grouped = masks + filters * WORDS
+    cdef uint64_t* scored = grouped + q.groups * WORDS
+    cdef uint64_t* once = scored + scores * WORDS   # rows that fail at least one group
+    cdef uint64_t* twice = once + WORDS             # rows that fail at least two
+    cdef uint64_t* match = twice + WORDS
+    cdef uint64_t* apart = match + WORDS
+    cdef int64_t total = 0
+    cdef Py_ssize_t block
+    cdef int rows, i, g, f, facet, found
+    for block in range((stock.rows + BLOCK - 1) // BLOCK):
+        rows = <int>min(<Py_ssize_t>BLOCK, stock.rows - block * BLOCK)
+        if not _evaluate(q, stock, block, rows, masks, grouped, once, twice, match):
+            continue
+        for i in range(WORDS):
+            match[i] = ~once[i]
+        found = block_count(match)
+        total += found
+        if q.relax:
+            for g in range(1, q.groups):
+                _without(grouped + g * WORDS, once, twice, apart)
+                for f in range(q.group_start[g], q.group_start[g + 1]):
+                    relaxed[f] += _relaxed(q, masks, g, f, apart)
+        for facet in range(q.facets):
+            g = q.facet_group[facet]
+            if g < 0:
+                _count(stock.codes[q.facet_column[facet]], block, rows, match, found, counters + q.facet_at[facet])
+            else:
+                _without(grouped + g * WORDS, once, twice, apart)
+                _count(
+                    stock.codes[q.facet_column[facet]], block, rows, apart, block_count(apart), counters + q.facet_at[facet]
+                )
+        if found and best.limit:
+            _offer(q, stock, block, rows, match, scored, best)
+    free(masks)
+    return total
+
+
+cdef bint _evaluate(
+    const Query* q, const Stock* stock, Py_ssize_t block, int rows, uint64_t* masks, uint64_t* grouped, uint64_t* once, uint64_t* twice,
+    uint64_t* candidates
+) noexcept nogil:
+    """Fills the masks of one block; False as soon as no row of it can count for anything.
+
+    `once` and `twice` are the two digits of a saturating count of failed groups: what fails only group g is
+    ~twice & ~grouped[g], so every "all but one" product comes from one pass.
+    """
+    cdef int i, g, f
+    cdef uint64_t failed
+    for i in range(WORDS):
+        candidates[i] = <uint64_t>0
+    memset(candidates, 0xFF, (rows >> 6) * 8)
+    if rows & 63:
+        candidates[rows >> 6] = (<uint64_t>1 << (rows & 63)) - 1
+    for g in range(q.groups):
+        memcpy(grouped + g * WORDS, candidates, WORDS * 8)
+        for f in range(q.group_start[g], q.group_start[g + 1]):
+            _filter(q, stock, block, rows, q.filter_start[f], q.filter_start[f + 1], candidates, masks + f * WORDS)
+            for i in range(WORDS):
+                grouped[g * WORDS + i] &= masks[f * WORDS + i]
+        if g == 0:
+            for i in range(WORDS):
+                once[i] = twice[i] = ~grouped[i]
+        else:
+            for i in range(WORDS):
+                failed = candidates[i] & ~grouped[g * WORDS + i]
+                twice[i] |= once[i] & failed
+                once[i] |= failed
+        memcpy(candidates, twice if q.apart else once, WORDS * 8)
+        for i in range(WORDS):
+            candidates[i] = ~candidates[i]
+        if not _any(candidates):
+            return False
+    return True
+
+
+cdef void _without(const uint64_t* group, const uint64_t* once, const uint64_t* twice, uint64_t* apart) noexcept nogil:
+    """The rows that match if the filters of one group are left out."""
+    cdef int i
+    for i in range(WORDS):
+        apart[i] = ~twice[i] & (~once[i] | ~group[i])
+
+
+cdef int _relaxed(
+    const Query* q, const uint64_t* masks, int group, int left_out, const uint64_t* apart
+) noexcept nogil:
+    """Rows of the block that fail only filter `left_out`."""
+    cdef int i, f, found
+    cdef uint64_t word
+    found = 0
+    for i in range(WORDS):
+        word = apart[i] & ~masks[left_out * WORDS + i]
+        if word:
+            for f in range(q.group_start[group], q.group_start[group + 1]):
+                if f != left_out:
+                    word &= masks[f * WORDS + i]
+            found += _ones(word)
+    return found
+
+
+cdef inline int _ones(uint64_t word) noexcept nogil:
+    cdef int found = 0
+    while word:
+        word &= word - 1
+        found += 1
+    return found
+
+
+cdef void _filter(
+    const Query* q, const Stock* stock, Py_ssize_t block, int rows, int first, int last, const uint64_t* candidates, uint64_t* passing
+) noexcept nogil:
+    """The candidates that meet clauses first … last - 1."""
+    cdef uint64_t met[WORDS]
+    cdef int clause, atom, i
+    memcpy(passing, candidates, WORDS * 8)
+    for clause in range(first, last):
+        memset(met, 0, WORDS * 8)
+        for atom in range(q.clause_start[clause], q.clause_start[clause + 1]):
+            _atom(q, stock, block, rows, atom, passing, met)
+        for i in range(WORDS):
+            passing[i] &= met[i]
+        if not _any(passing):
+            return
+
+
+cdef void _atom(
+    const Query* q, const Stock* stock, Py_ssize_t block, int rows, int atom, const uint64_t* candidates, uint64_t* met
+) noexcept nogil:
+    """Adds the rows for which the atom holds; what it says of rows that are no candidates does not matter."""
+    cdef int column = q.atom_column[atom]
+    cdef const uint64_t* bitmap
+    cdef int i
+    if q.atom_kind[atom] == BITMAP:
+        bitmap = stock.bitmaps[column] + block * WORDS
+        for i in range((rows + 63) >> 6):
+            met[i] |= bitmap[i]
+    elif q.atom_kind[atom] == RANGE:
+        _range(stock.ints[column], block, rows, q.atom_low[atom], q.atom_high[atom], candidates, met)
+    elif stock.codes[column] is NULL:
+        if q.tables[q.atom_table[atom]]:
+            memset(met, 0xFF, WORDS * 8)
+    else:
+        _codes(
+            stock.codes[column], block, rows, q.codes + q.atom_low[atom], <int>(q.atom_high[atom] - q.atom_low[atom]),
+            q.tables + q.atom_table[atom], candidates, met,
+        )
+
+
+cdef void _range(
+    const IntView* view, Py_ssize_t block, int rows, int64_t low, int64_t high, const uint64_t* candidates, uint64_t* met
+) noexcept nogil:
+    if low > high or view.high[block] < low or view.low[block] > high or view.low[block] > view.high[block]:
+        return
+    if low <= view.low[block] and view.high[block] <= high and not view.gaps[block]:
+        memset(met, 0xFF, WORDS * 8)
+        return
+    low, high = max(low, view.low[block]), min(high, view.high[block])
+    cdef Py_ssize_t first = block * BLOCK
+    cdef int i, row
+    cdef uint64_t word
+    cdef int64_t value
+    if block_count(candidates) < 128:
+        for i in range(WORDS):
+            word = candidates[i]
+            while word:
+                row = i * 64 + __builtin_ctzll(word)
+                value = view.narrow[first + row] if view.narrow is not NULL else view.broad[first + row]
+                if low <= value <= high:
+                    met[i] |= word & -word
+                word &= word - 1
+    elif view.narrow is not NULL:
+        block_range32(view.narrow + first, rows, <int32_t>low, <int32_t>high, met)
+    else:
+        block_range64(view.broad + first, rows, low, high, met)
+
+
+cdef void _codes(
+    const CodeView* view, Py_ssize_t block, int rows, const uint32_t* codes, int wanted, const uint8_t* table,
+    const uint64_t* candidates, uint64_t* met
+) noexcept nogil:
+    """Rows with a wanted code: by the block's entries, or code by code, whichever visits less."""
+    cdef Py_ssize_t entry, first = view.block_start[block], last = view.block_start[block + 1]
+    cdef Py_ssize_t entries = last - first
+    cdef int i, found = block_count(candidates)
+    if found < 64 and found * 2 < entries:
+        _codes_of_few(view, block, table, candidates, met)
+    elif wanted * 8 < entries:
+        for i in range(wanted):
+            entry = _entry(view, first, last, codes[i])
+            if entry >= 0:
+                _add(view, entry, met)
+    elif entries > 1024 and view.starts is NULL:
+        if view.narrow is not NULL:
+            block_table16(view.narrow + block * BLOCK, rows, table, met)
+        else:
+            block_table32(view.broad + block * BLOCK, rows, table, met)
+    else:
+        for entry in range(first, last):
+            if table[view.entry_code[entry]]:
+                _add(view, entry, met)
+
+
+cdef void _codes_of_few(
+    const CodeView* view, Py_ssize_t block, const uint8_t* table, const uint64_t* candidates, uint64_t* met
+) noexcept nogil:
+    cdef int i
+    cdef Py_ssize_t row, element, stop
+    cdef uint64_t word
+    for i in range(WORDS):
+        word = candidates[i]
+        while word:
+            row = block * BLOCK + i * 64 + __builtin_ctzll(word)
+            element, stop = row, row + 1
+            if view.starts is not NULL:
+                element, stop = view.starts[row], view.starts[row + 1]
+            while element < stop:
+                if table[_code(view, element)]:
+                    met[i] |= word & -word
+                    break
+                element += 1
+            word &= word - 1
+
+
+cdef inline Py_ssize_t _entry(const CodeView* view, Py_ssize_t first, Py_ssize_t last, uint32_t code) noexcept nogil:
+    """The entry of a code among first … last - 1, or -1."""
+    cdef Py_ssize_t middle
+    cdef Py_ssize_t end = last
+    while first < last:
+        middle = (first + last) >> 1
+        if view.entry_code[middle] < code:
+            first = middle + 1
+        else:
+            last = middle
+    return first if first < end and view.entry_code[first] == code else -1
+
+
+cdef inline void _add(const CodeView* view, Py_ssize_t entry, uint64_t* met) noexcept nogil:
+    cdef int i
+    cdef const uint64_t* dense
+    cdef const uint16_t* sparse
+    if view.entry_count[entry] > DENSE:
+        dense = view.dense + <Py_ssize_t>view.entry_at[entry] * WORDS
+        for i in range(WORDS):
+            met[i] |= dense[i]
+    else:
+        sparse = view.sparse + view.entry_at[entry]
+        for i in range(view.entry_count[entry]):
+            met[sparse[i] >> 6] |= <uint64_t>1 << (sparse[i] & 63)
+
+
+cdef void _count(
+    const CodeView* view, Py_ssize_t block, int rows, const uint64_t* mask, int found, int64_t* counters
+) noexcept nogil:
+    """Adds the masked rows of the block to the counters of their codes."""
+    cdef Py_ssize_t entry, row, element, stop
+    cdef int i
+    cdef uint64_t word
+    cdef const uint16_t* sparse
+    if found == 0:
+        return
+    if view is NULL:
+        counters[0] += found
+    elif found == rows:
+        for entry in range(view.block_start[block], view.block_start[block + 1]):
+            counters[view.entry_code[entry]] += view.entry_count[entry]
+    elif found < <int64_t>view.block_cost[block]:
+        for i in range(WORDS):
+            word = mask[i]
+            while word:
+                row = block * BLOCK + i * 64 + __builtin_ctzll(word)
+                element, stop = row, row + 1
+                if view.starts is not NULL:
+                    element, stop = view.starts[row], view.starts[row + 1]
+                while element < stop:
+                    counters[_code(view, element)] += 1
+                    element += 1
+                word &= word - 1
+    else:
+        for entry in range(view.block_start[block], view.block_start[block + 1]):
+            if view.entry_count[entry] > DENSE:
+                counters[view.entry_code[entry]] += block_count_both(
+                    mask, view.dense + <Py_ssize_t>view.entry_at[entry] * WORDS
+                )
+            else:
+                sparse = view.sparse + view.entry_at[entry]
+                for i in range(view.entry_count[entry]):
+                    counters[view.entry_code[entry]] += (mask[sparse[i] >> 6] >> (sparse[i] & 63)) & 1
+
+
+cdef void _offer(
+    const Query* q, const Stock* stock, Py_ssize_t block, int rows, const uint64_t* match, uint64_t* scored, Best* best
+) noexcept nogil:
+    """Offers the matching rows of a block to the best."""
+    cdef int i, key, clause
+    cdef uint64_t word
+    cdef int64_t value
+    cdef Py_ssize_t row
+    cdef const IntView* view
+    if q.keys and q.key_kind[0] == BY_NUMBER and best.size == best.limit:
+        view = stock.ints[q.key_column[0]]
+        if view.low[block] > view.high[block]:
+            value = INT64_MAX
+        else:
+            value = ~view.high[block] if q.key_descending[0] else view.low[block]
+        if value > best.keys[0]:
+            return
+    for clause in range(q.score_first, q.score_last):
+        _filter(q, stock, block, rows, clause, clause + 1, match, scored + (clause - q.score_first) * WORDS)
+    for i in range(WORDS):
+        word = match[i]
+        while word:
+            row = block * BLOCK + i * 64 + __builtin_ctzll(word)
+            word &= word - 1
+            if q.keys:
+                best.trial[0] = _key(q, stock, row, 0, scored)
+                if best.size == best.limit and best.trial[0] > best.keys[0]:
+                    continue
+                if q.resumed and best.trial[0] < q.cursor[0]:
+                    continue
+                for key in range(1, q.keys):
+                    best.trial[key] = _key(q, stock, row, key, scored)
+            if not q.resumed or _is_after(q, stock, row, best):
+                _keep(best, <uint32_t>row, stock.rank)
+
+
+cdef inline int64_t _key(const Query* q, const Stock* stock, Py_ssize_t row, int key, const uint64_t* scored) noexcept nogil:
+    """The row's value of a sort key, so that smaller is better and absent is the largest."""
+    cdef int64_t value
+    cdef const IntView* view
+    cdef const CodeView* codes
+    cdef int clause
+    cdef Py_ssize_t place
+    if q.key_kind[key] == BY_NUMBER:
+        view = stock.ints[q.key_column[key]]
+        if view.narrow is not NULL:
+            value = view.narrow[row]
+            if value == INT32_MIN:
+                return INT64_MAX
+        else:
+            value = view.broad[row]
+            if value == INT64_MIN:
+                return INT64_MAX
+        if q.key_guard[key] >= 0:
+            codes = stock.codes[q.key_guard[key]]
+            if codes is NULL or <int64_t>_code(codes, row) != q.key_guard_code[key]:
+                return INT64_MAX
+    elif q.key_kind[key] == BY_TABLE:
+        codes = stock.codes[q.key_column[key]]
+        value = q.key_tables[q.key_table[key] + (0 if codes is NULL else <int64_t>_code(codes, row))]
+        if value == INT64_MAX:
+            return INT64_MAX
+    else:
+        value = 0
+        place = row & (BLOCK - 1)
+        for clause in range(q.score_last - q.score_first):
+            value += (scored[clause * WORDS + (place >> 6)] >> (place & 63)) & 1
+    return ~value if q.key_descending[key] else value
+
+
+cdef inline bint _is_after(const Query* q, const Stock* stock, Py_ssize_t row, const Best* best) noexcept nogil:
+    cdef int key
+    for key in range(q.keys):
+        if best.trial[key] != q.cursor[key]:
+            return best.trial[key] > q.cursor[key]
+    return <int64_t>stock.rank[row] >= stock.after
+
+
+cdef inline bint _worse(
+    const int64_t* a, uint32_t a_row, const int64_t* b, uint32_t b_row, int width, const uint32_t* rank
+) noexcept nogil:
+    cdef int key
+    for key in range(width):
+        if a[key] != b[key]:
+            return a[key] > b[key]
+    return rank[a_row] > rank[b_row]
+
+
+cdef inline void _swap(Best* best, int a, int b) noexcept nogil:
+    cdef int key
+    for key in range(best.width):
+        best.keys[a * best.width + key], best.keys[b * best.width + key] = best.keys[b * best.width + key], best.keys[a * best.width + key]
+    best.rows[a], best.rows[b] = best.rows[b], best.rows[a]
+
+
+cdef inline bint _worse_at(const Best* best, int a, int b, const uint32_t* rank) noexcept nogil:
+    return _worse(
+        best.keys + a * best.width, best.rows[a], best.keys + b * best.width, best.rows[b], best.width, rank
+    )
+
+
+cdef void _sink(Best* best, int at, int size, const uint32_t* rank) noexcept nogil:
+    cdef int child
+    while 2 * at + 1 < size:
+        child = 2 * at + 1
+        if child + 1 < size and _worse_at(best, child + 1, child, rank):
+            child += 1
+        if not _worse_at(best, child, at, rank):
+            return
+        _swap(best, at, child)
+        at = child
+
+
+cdef void _keep(Best* best, uint32_t row, const uint32_t* rank) noexcept nogil:
+    """Takes the row of best.trial if it is better than the worst kept, or if there is room."""
+    cdef int at
+    if best.size < best.limit:
+        at = best.size
+        best.size += 1
+        memcpy(best.keys + at * best.width, best.trial, best.width * sizeof(int64_t))
+        best.rows[at] = row
+        while at and _worse_at(best, at, (at - 1) >> 1, rank):
+            _swap(best, at, (at - 1) >> 1)
+            at = (at - 1) >> 1
+    elif _worse(best.keys, best.rows[0], best.trial, row, best.width, rank):
+        memcpy(best.keys, best.trial, best.width * sizeof(int64_t))
+        best.rows[0] = row
+        _sink(best, 0, best.size, rank)
+
+
+cdef void _settle(Best* best, const uint32_t* rank) noexcept nogil:
+    """Turns the heap into ascending order, the best row first."""
+    cdef int size = best.size
+    while size > 1:
+        size -= 1
+        _swap(best, 0, size)
+        _sink(best, 0, size, rank)
