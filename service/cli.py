@@ -1,0 +1,146 @@
+"""The command `forecourt`: one table of subcommands, each of which imports what it runs only when it is called."""
+
+import argparse
+import asyncio
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from service.settings import OperatorError, Settings, describe, load
+
+Arguments = argparse.Namespace
+
+
+class Subcommand(NamedTuple):
+    """Words after `forecourt`, what it does, its arguments, and the function that does it and returns the exit code."""
+
+    words: str
+    help: str
+    run: Callable[[Settings, Arguments], int | None]
+    arguments: tuple[tuple[str, dict[str, object]], ...] = ()
+
+
+def _serve(settings: Settings, _: Arguments) -> int:
+    from service.ops.supervise import serve
+
+    return serve(settings)
+
+
+def _worker(settings: Settings, arguments: Arguments) -> None:
+    import uvloop
+
+    from service.jobs.worker import run
+    from service.ops import lifeline
+
+    if arguments.parent:
+        lifeline.follow(arguments.parent)
+    uvloop.run(run(settings))
+
+
+def _settings(settings: Settings, _: Arguments) -> None:
+    width = max(len(name) for name, _ in describe(settings))
+    for name, value in describe(settings):
+        print(f"{name:{width}}  {value}".rstrip())
+
+
+def _migrate(settings: Settings, _: Arguments) -> None:
+    from service.ops.database import opened
+
+    async def run() -> None:
+        async with opened(settings, print):
+            print("The database is up to date.")
+
+    asyncio.run(run())
+
+
+def _backup(settings: Settings, arguments: Arguments) -> None:
+    from service.ops.backup import backup
+    from service.ops.progress import Progress
+
+    asyncio.run(backup(settings, arguments.file, Progress()))
+
+
+def _restore(settings: Settings, arguments: Arguments) -> None:
+    from service.ops.backup import restore
+    from service.ops.progress import Progress
+
+    asyncio.run(restore(settings, arguments.file, Progress()))
+
+
+def _openapi(_: Settings, __: Arguments) -> None:
+    from service.api.openapi import document
+
+    sys.stdout.buffer.write(document())
+
+
+def _create_user(settings: Settings, arguments: Arguments) -> None:
+    from service.auth.users import create_first
+    from service.ops.database import opened
+
+    async def run() -> None:
+        async with opened(settings) as addresses:
+            print(await create_first(settings, addresses, role=arguments.role, email=arguments.email))
+
+    asyncio.run(run())
+
+
+_FILE = ("file", {"type": Path, "metavar": "FILE"})
+_PARENT = ("--parent", {"type": int, "help": argparse.SUPPRESS})
+
+SUBCOMMANDS = (
+    Subcommand("serve", "serve in the foreground until Ctrl-C", _serve),
+    Subcommand("worker", "take jobs (a served node has one worker already)", _worker, (_PARENT,)),
+    Subcommand("settings", "show the settings, secrets hidden", _settings),
+    Subcommand("db migrate", "apply the migrations that are missing", _migrate),
+    Subcommand("db backup", "write the whole database to FILE", _backup, (_FILE,)),
+    Subcommand("db restore", "replace the whole database by that of FILE; stop the service first", _restore, (_FILE,)),
+    Subcommand("openapi", "print the OpenAPI document", _openapi),
+    Subcommand(
+        "user create",
+        "make a user, such as the first administrator",
+        _create_user,
+        (("--role", {"required": True, "metavar": "ROLE"}), ("--email", {"required": True, "metavar": "ADDRESS"})),
+    ),
+)
+
+
+def parser() -> argparse.ArgumentParser:
+    """Parser of all subcommands; those of two words hang below their first one."""
+    top = argparse.ArgumentParser(prog="forecourt", description="Automotive portal platform.")
+    branches = {"": top.add_subparsers(required=True, metavar="COMMAND")}
+    for subcommand in SUBCOMMANDS:
+        group, _, word = subcommand.words.rpartition(" ")
+        if group not in branches:
+            branch = branches[""].add_parser(group, help=f"see: forecourt {group} --help")
+            branches[group] = branch.add_subparsers(required=True, metavar="COMMAND")
+        leaf = branches[group].add_parser(word, help=subcommand.help, description=subcommand.help)
+        for name, options in subcommand.arguments:
+            leaf.add_argument(name, **options)  # type: ignore[arg-type]
+        leaf.set_defaults(run=subcommand.run)
+    return top
+
+
+def main(words: list[str] | None = None) -> int:
+    """Runs one command. Exit codes: 0 done, 1 the command failed, 2 wrong words or settings."""
+    arguments = parser().parse_args(words)
+    try:
+        settings = load()
+    except OperatorError as problem:
+        print(f"forecourt: {problem}", file=sys.stderr)
+        return 2
+    try:
+        return arguments.run(settings, arguments) or 0
+    except OperatorError as problem:
+        print(f"forecourt: {problem}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
