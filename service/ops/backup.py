@@ -136,7 +136,7 @@ def _replacing(script: Path, manifest: Manifest) -> list[str | Path]:
         begin
           for name in select jsonb_object_keys(expected) loop
             if to_regclass(name) is null then raise exception 'The table % is missing in the backup', name; end if;
-            execute format($sum$select jsonb_build_object('rows', {_ROWS}, 'sum', {_SUM}) from %s t$sum$, name) into found;
+            execute format($q$select jsonb_build_object('rows', {_ROWS}, 'sum', {_SUM}) from %s t$q$, name) into found;
             if found <> expected -> name then
               raise exception 'The table % differs: % in the backup, % restored', name, expected -> name, found;
             end if;

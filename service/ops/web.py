@@ -20,7 +20,7 @@ from service.settings import OperatorError, Settings, load
 
 APP = "service.app:create_app"
 CANNOT_START = 2  # exit code: starting again will not help
-_HEADER_MS = 15_000  # also how long an idle connection is kept
+_HEADER_SECONDS = 15.0  # also how long an idle connection is kept
 _CONNECTIONS = 8192
 _GRACE_SECONDS = 4.0
 
@@ -29,6 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Serves the ASGI application that `--app` makes of the settings, until SIGTERM. Returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m service.ops.web")
     parser.add_argument("--app", default=APP)
+    parser.add_argument("--header-seconds", type=float, default=_HEADER_SECONDS)
     parser.add_argument("--parent", type=int)
     options = parser.parse_args(arguments)
     if options.parent:
@@ -39,14 +40,14 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         settings = load()
         create_app: Callable[[Settings], App] = getattr(importlib.import_module(module), name)
-        uvloop.run(_serve(Running(create_app(settings)), settings))
+        uvloop.run(_serve(Running(create_app(settings)), settings, options.header_seconds))
     except OperatorError as problem:
         print(problem, file=sys.stderr)
         return CANNOT_START
     return 0
 
 
-async def _serve(app: Running, settings: Settings) -> None:
+async def _serve(app: Running, settings: Settings, header_seconds: float) -> None:
     logging.getLogger("_granian").setLevel(logging.ERROR)
     server = Server(
         app,
@@ -57,7 +58,7 @@ async def _serve(app: Running, settings: Settings) -> None:
         websockets=False,
         backlog=2048,
         backpressure=_CONNECTIONS,
-        http1_settings=HTTP1Settings(header_read_timeout=_HEADER_MS, max_buffer_size=65_536),
+        http1_settings=HTTP1Settings(header_read_timeout=round(header_seconds * 1000), max_buffer_size=65_536),
         log_enabled=False,
     )
     loop = asyncio.get_running_loop()
