@@ -38,8 +38,8 @@ _QUERIES = {
           from pg_trigger t join pg_class c on c.oid = t.tgrelid
          where c.relnamespace = $1::regnamespace and not t.tgisinternal""",
     "security": """
-        select relname, word, 'on' from pg_class, lateral (values ('enable', relrowsecurity), ('force', relforcerowsecurity))
-               s (word, is_on)
+        select relname, word, 'on' from pg_class,
+               lateral (values ('enable', relrowsecurity), ('force', relforcerowsecurity)) s (word, is_on)
          where relnamespace = $1::regnamespace and relkind = 'r' and is_on""",
     "grant": """
         select table_name, grantee, string_agg(lower(privilege_type), ', ' order by privilege_type)
@@ -80,13 +80,14 @@ async def difference(connection: asyncpg.Connection, entities: list[Entity]) -> 
 
 
 def draft(entities: list[Entity], declared: Pieces, migrated: Pieces) -> str:
-    """The SQL that makes the migrated schema equal to the declared one; removals are written as comments to decide on."""
+    """The SQL that makes the migrated schema equal to the declared one; removals are comments to decide on."""
     known = {table for kind, table, _ in migrated if kind == "column"}
     new = {table for kind, table, _ in declared if kind == "column"} - known
-    lines: list[str] = []
-    for statement in statements(entities):
-        if statement.table in new and (statement.kind in ("table", "sequence") or _key(statement) in declared):
-            lines.append(statement.sql + ";")
+    lines = [
+        statement.sql + ";"
+        for statement in statements(entities)
+        if statement.table in new and (statement.kind in ("table", "sequence") or _key(statement) in declared)
+    ]
     for (kind, table, name), text in sorted(declared.items()):
         if kind == "column" and table not in new:
             verb = "alter column" if (kind, table, name) in migrated else "add column"

@@ -158,11 +158,14 @@ def _columns(name: str, bare: Any, nullable: bool, ref: Ref | None) -> tuple[typ
         return Money, (Column(f"{name}_minor", "bigint", nullable), Column(f"{name}_currency", "text", nullable)), ()
     if origin is Literal:
         return str, (Column(name, "text", nullable),), tuple(typing.get_args(bare))
-    if origin in (list, tuple) and _unwrap(typing.get_args(bare)[0])[0] is str:
-        return list, (Column(name, "text[]", nullable, "'{}'"),), ()
+    if origin in (list, tuple):
+        inner = _unwrap(typing.get_args(bare)[0])[0]
+        if inner is str or typing.get_origin(inner) is Literal:
+            choices = typing.get_args(inner) if inner is not str else ()
+            return list, (Column(name, "text[]", nullable, "'{}'"),), tuple(choices)
     if isinstance(bare, type) and bare in _SQL:
         return bare, (Column(name, _SQL[bare], nullable),), ()
-    empty = "'[]'" if origin in (list, tuple) else None
+    empty = {list: "'[]'", tuple: "'[]'", dict: "'{}'"}.get(origin)
     return dict, (Column(name, "jsonb", nullable, empty),), ()
 
 

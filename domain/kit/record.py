@@ -144,6 +144,8 @@ class Entity(msgspec.Struct, dict=True, eq=False):
     unique: tuple[str, ...]
     indexes: tuple[str, ...]
     checks: dict[str, str]
+    audience: str
+    triggers: dict[str, str]
     doc: str
     area: str
     commands: dict[str, Command]
@@ -171,6 +173,8 @@ class Entity(msgspec.Struct, dict=True, eq=False):
     def initial(self) -> str | None:
         return self.states.initial if self.states else None
 
+
+BY_RULES, KEPT = "rules", "kept"
 
 CATALOGUE: dict[str, Entity] = {}
 """Every declared record type by name, in the order of declaration."""
@@ -205,6 +209,8 @@ def entity(
     unique: tuple[str, ...] = (),
     indexes: tuple[str, ...] = (),
     checks: dict[str, str] | None = None,
+    audience: str = BY_RULES,
+    triggers: dict[str, str] | None = None,
 ) -> Callable[[type[T]], type[T]]:
     """Declare the record type.
 
@@ -213,6 +219,8 @@ def entity(
     `brand`: the column by which staff limited to brands are held back. `person`: the reference to the contact whose
     personal data the record holds. `without="delete import"`: routes the type does not have. `unique`, `indexes`:
     column lists, optionally with `where …`. `checks`: constraint name → SQL.
+    `audience`: what keeps the code of shared rows: sharing rules, behaviour (KEPT), or an SQL expression over the row.
+    `triggers`: name → when it fires and the function it calls, which a migration makes.
     """
 
     def declare(struct: type[T]) -> type[T]:
@@ -252,6 +260,8 @@ def entity(
             unique=unique,
             indexes=indexes,
             checks=checks or {},
+            audience=audience,
+            triggers=triggers or {},
             doc=" ".join((struct.__doc__ or "").split()),
             area=struct.__module__,
             commands={},

@@ -9,7 +9,7 @@ import msgspec
 
 from domain.kit.fields import Column, Field
 from domain.kit.policy import DEALER_ROLES, PERSONAS, ROLE_CLASS, Persona
-from domain.kit.record import Entity
+from domain.kit.record import BY_RULES, KEPT, Entity
 from domain.kit.values import Privacy
 
 
@@ -27,7 +27,10 @@ def quoted(name: str) -> str:
     return name if re.fullmatch("[a-z_][a-z0-9_]*", name) and name not in _RESERVED else f'"{name}"'
 
 
-_WORDS = "user order case group check table column default end limit offset grant references to"
+_WORDS = """all and any array as asc both case cast check collate column constraint create default desc distinct do
+else end except fetch for foreign from grant group having in into is leading like limit not null offset on only or order
+placing primary references returning select some table then to trailing true false union unique user using when where
+window with"""
 _RESERVED = frozenset(_WORDS.split())
 
 
@@ -56,7 +59,9 @@ def _table(entity: Entity) -> Statement:
             key = " primary key" if column.name == "id" else null
             lines.append(f"  {quoted(column.name)} {column.sql_type}{key}{_default(entity, field, column)}")
     if is_shared(entity):
-        lines.append("  audience smallint not null default 0")
+        computed = entity.audience not in (BY_RULES, KEPT)
+        rule = f"generated always as ({entity.audience}) stored" if computed else "not null default 0"
+        lines.append(f"  audience smallint {rule}")
     body = ",\n".join(lines)
     return Statement("table", entity.table, entity.table, f"create table {quoted(entity.table)} (\n{body}\n)")
 
@@ -76,7 +81,8 @@ def _constraints(entity: Entity) -> Iterator[Statement]:
         column = quoted(field.columns[0].name)
         if field.choices:
             values = ", ".join(f"'{choice}'" for choice in field.choices)
-            yield constraint(f"{entity.table}_{field.name}_check", f"check ({column} in ({values}))")
+            rule = f"{column} <@ array[{values}]" if field.kind is list else f"{column} in ({values})"
+            yield constraint(f"{entity.table}_{field.name}_check", f"check ({rule})")
         if field.is_money and field.nullable:
             pair = f"({field.name}_minor is null) = ({field.name}_currency is null)"
             yield constraint(f"{entity.table}_{field.name}_check", f"check ({pair})")
@@ -185,8 +191,15 @@ def _triggers(entity: Entity) -> Iterator[Statement]:
         column.name for field in entity.fields.values() if field.privacy is Privacy.SECRET for column in field.columns
     ]
     hidden = ", ".join(f"'{name}'" for name in secret)
-    for name, sql in (
-        ("touch", f"before update on {table} for each row execute function app.touch()"),
+    each = f"{table} for each row execute function"
+    sharing = is_shared(entity) and entity.audience == BY_RULES
+    pieces = [
+        *(
+            [("share", f"before insert or update on {table} for each row execute function app.share()")]
+            if sharing
+            else []
+        ),
+        ("touch", f"before update on {each} app.touch()"),
         (
             "remember",
             f"after insert or update or delete on {table} for each row execute function app.remember({hidden})",
@@ -204,10 +217,17 @@ def _triggers(entity: Entity) -> Iterator[Statement]:
             "name_gone",
             f"after delete on {table} for each row when (old.external_keys <> '[]') execute function app.name_record()",
         ),
-    ):
-        yield Statement(
-            "trigger", entity.table, f"{entity.table}_{name}", f"create trigger {entity.table}_{name} {sql}"
-        )
+        *((name, f"{when} on {each} {function}") for name, when, function in _further(entity)),
+    ]
+    for name, sql in pieces:
+        full = f"{entity.table}_{name}"
+        yield Statement("trigger", entity.table, full, f"create trigger {full} {sql}")
+
+
+def _further(entity: Entity) -> Iterator[tuple[str, str, str]]:
+    for name, rule in entity.triggers.items():
+        when, _, function = rule.rpartition(" ")
+        yield name, when, function
 
 
 def statements(entities: list[Entity]) -> list[Statement]:

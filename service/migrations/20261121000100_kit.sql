@@ -136,6 +136,31 @@ create function app.history_of(of_entity text, of_record uuid, before_seq bigint
   as $$ select * from history where entity = of_entity and record_id = of_record and seq < before_seq
         order by seq desc limit most $$;
 
+-- The private customers whom the caller's dealerships serve today, by dated relation.
+create function app.related() returns uuid[] language sql stable security definer set search_path = public, pg_temp
+  as $$ select coalesce(array_agg(distinct related_account_id), '{}') from account_account_relation
+         where account_id = any(app.units()) and role in ('SELLING_DEALER', 'SERVICING_DEALER', 'LEAD')
+           and starts_on <= app.today() and (ends_on is null or ends_on > app.today()) $$;
+
+-- The assets in which the caller's account or the caller takes part today.
+create function app.assets() returns uuid[] language sql stable security definer set search_path = public, pg_temp
+  as $$ select coalesce(array_agg(asset_id), '{}') from (
+          select asset_id from asset_account_participant
+           where account_id = any(app.units())
+             and starts_on <= app.today() and (ends_on is null or ends_on > app.today())
+          union
+          select asset_id from asset_contact_participant
+           where contact_id = app.contact()
+             and starts_on <= app.today() and (ends_on is null or ends_on > app.today())) a $$;
+
+-- Keeps the audience code of a row that sharing rules may open.
+create function app.share() returns trigger language plpgsql security definer set search_path = public, pg_temp as $$
+begin
+  select coalesce(max(case audience when 'PUBLIC' then 2 else 1 end), 0) into new.audience
+    from sharing_rule where record_type = tg_table_name and status = 'ACTIVE' and to_jsonb(new) @> criteria;
+  return new;
+end $$;
+
 -- Answers already given, by caller, route and key.
 create table idempotency (
   caller text not null,

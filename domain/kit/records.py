@@ -1,0 +1,1 @@
+"""Record types that every area uses: jobs, messages, notes, attachments, consent and webhooks."""
