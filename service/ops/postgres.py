@@ -160,7 +160,8 @@ def _locked(path: Path) -> Iterator[None]:
 def _running(data_dir: Path) -> Server | None:
     """The live server of this folder; waits for one that is stopping, and clears what a dead one left behind."""
     deadline = time.monotonic() + 30
-    while (status := _status(data_dir)) and _is_postgres(status.pid, data_dir):
+    lock = _socket_dir(data_dir) / f".s.PGSQL.{_PORT}.lock"
+    while (status := _status(data_dir) or _status_of_lock(lock)) and _is_postgres(status.pid, data_dir):
         if status.ready and _answers(status.socket_dir):
             return Server(status.socket_dir, status.pid, None)
         if time.monotonic() > deadline:
@@ -170,6 +171,7 @@ def _running(data_dir: Path) -> Server | None:
         time.sleep(0.02)
     # A dead server that its parent has not reaped counts as alive for PostgreSQL, as does any process of its number.
     (data_dir / "postmaster.pid").unlink(missing_ok=True)
+    lock.unlink(missing_ok=True)
     return None
 
 
@@ -185,6 +187,14 @@ class _Status:
 def _status(data_dir: Path) -> _Status | None:
     try:
         return _Status((data_dir / "postmaster.pid").read_text().splitlines())
+    except (FileNotFoundError, ValueError, IndexError):
+        return None
+
+
+def _status_of_lock(lock: Path) -> _Status | None:
+    """A server that stops gives up `postmaster.pid` before it lets go of its socket."""
+    try:
+        return _Status(lock.read_text().splitlines()[:1])
     except (FileNotFoundError, ValueError, IndexError):
         return None
 
@@ -300,10 +310,12 @@ def _check_version(data_dir: Path, binaries: Path) -> None:
 
 
 def _socket_dir(data_dir: Path) -> Path:
-    """A private folder for the socket: beside the data, or in the temporary folder where that name is too long."""
-    near = data_dir.with_name(data_dir.name + ".socket")
-    folder = near
-    if len(os.fsencode(near / f".s.PGSQL.{_PORT}")) > _LONGEST_SOCKET:
+    """A private folder for the socket: beside the data, or in the temporary folder where that name does not do.
+
+    A socket's name is short, and clients take a comma for the end of one of several hosts.
+    """
+    folder = data_dir.with_name(data_dir.name + ".socket")
+    if len(os.fsencode(folder / f".s.PGSQL.{_PORT}")) > _LONGEST_SOCKET or "," in str(folder):
         name = "forecourt-" + hashlib.sha256(os.fsencode(data_dir)).hexdigest()[:16]
         folder = Path(tempfile.gettempdir(), name)
         if len(os.fsencode(folder / f".s.PGSQL.{_PORT}")) > _LONGEST_SOCKET:
