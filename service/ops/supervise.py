@@ -154,6 +154,7 @@ class _Service:
             self._progress.line("PostgreSQL has ended; starting it again")
             try:
                 await self._start_server()
+                self._progress.line("PostgreSQL runs again")
             except OperatorError as problem:
                 self._progress.line(str(problem))
                 pause = min(pause * 2, _SLOWEST_RESTART)
