@@ -174,7 +174,7 @@ create table idempotency (
   primary key (caller, route, key)
 );
 create index idempotency_created_idx on idempotency (created_at);
-grant select, insert, delete on idempotency
+grant select, insert, update on idempotency
   to forecourt_guest, forecourt_customer, forecourt_partner, forecourt_staff;
 
 -- migrate:down

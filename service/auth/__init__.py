@@ -1,0 +1,1 @@
+"""Who calls: passwords, tokens, sessions, keys, and the principal they lead to."""

@@ -1,0 +1,56 @@
+"""What the parts of one process share: settings, database, cursors, clock; made in `create_app` and in the worker."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from domain.kit.clock import Clock, now
+from domain.kit.db import Database, Deed
+from domain.kit.ids import Ids, new_id
+from domain.kit.policy import Principal
+from domain.kit.query import Cursors
+from domain.kit.store import Context
+from service.settings import Settings
+
+
+class Services:
+    """The shared parts; `stock` and others are put in place by those who own them while the process starts."""
+
+    def __init__(
+        self, settings: Settings, dsn: str, *, clock: Clock = now, ids: Ids = new_id, application: str = "forecourt web"
+    ):
+        self.settings = settings
+        self.database = Database(dsn, application=application)
+        self.cursors = Cursors(settings.secret_key.encode())
+        self.clock = clock
+        self.ids = ids
+        self.epoch = ""
+        self.parts: dict[str, Any] = {}
+
+    async def open(self) -> None:
+        """Read what a process needs to know of its database."""
+        async with self.database.reading() as connection:
+            self.epoch = str(await connection.fetchval("select app.epoch()"))[:8]
+
+    async def close(self) -> None:
+        """Let go of the database."""
+        await self.database.close()
+
+    @asynccontextmanager
+    async def context(
+        self, principal: Principal, deed: Deed | None = None, *, readonly: bool = False
+    ) -> AsyncIterator[Context]:
+        """A transaction of the principal as behaviour takes it; what it put off until the commit is done afterwards."""
+        async with self.database.acting(principal, deed, readonly=readonly) as connection:
+            ctx = Context(
+                connection, principal, deed=deed, clock=self.clock, ids=self.ids, currency=self.settings.currency
+            )
+            yield ctx
+        for effect in ctx.after_commit:
+            await effect()
+
+    def change_token(self, xid: str) -> str:
+        """The token of a write: which database epoch, which transaction."""
+        return f"{self.epoch}.{xid}"
