@@ -1,1 +1,1 @@
-"""Seeded demo world: real vehicle definitions and places, invented companies and people; used by demo, tests and bench."""
+"""Seeded demo world: real vehicle definitions and places, invented companies and people; tests and bench use it too."""

@@ -5,8 +5,8 @@ government in the public domain, keeps the retail vehicles of the newest model y
 `service.demo.definitions` loads. The same input gives the same bytes of CSV.
 
 Body style. The EPA's class is a class of size for cars and of kind for the rest, so a car's body comes, in this order,
-from a body word in its name, from its door volumes (only two-door volumes: coupe, only hatchback volumes: hatchback)
-and from `BODY_BY_CLASS`.
+from the list of those sold as SUVs, from a body word in its name, from its door volumes (only two-door volumes: coupe,
+only hatchback volumes: hatchback) and from `BODY_BY_CLASS`.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from service.demo.mending import (
     NO_TRIM,
     NOT_RETAIL,
     OWN_MODELS,
+    SUVS,
 )
 
 FIRST_YEAR = 2012
@@ -220,7 +221,7 @@ def _definition(row: Mapping[str, str], model: str, trim: str | None, named_body
         model=model,
         trim=trim,
         model_year=int(row["year"]),
-        body_style=body_style(row, named_body),
+        body_style="SUV" if model in SUVS else body_style(row, named_body),
         drivetrain=DRIVETRAINS[row["drive"]],
         transmission=kind,
         gears=gears,

@@ -121,3 +121,10 @@ OWN_MODELS = frozenset(
         "Discovery Sport", "Eclipse Cross", "Outlander Sport", "A4 allroad", "Cooper Countryman", "Cooper Clubman",
     )
 )  # fmt: skip
+
+# What the EPA classes as a car for its size and everybody sells as an SUV.
+SUVS = frozenset({
+    "C-HR", "Cooper Countryman", "Crosstrek", "Crosstrek Hybrid", "E-Pace", "HR-V", "JCW Countryman", "Juke", "Kona",
+    "Murano", "Murano Hybrid", "Niro", "Niro Electric", "Niro Plug-in Hybrid", "QX30", "UX 200", "UX 250h", "Venza",
+    "X1", "X2", "XV Crosstrek", "XV Crosstrek Hybrid",
+})  # fmt: skip
