@@ -164,7 +164,7 @@ def _read_manifest(file: Path) -> Manifest:
 async def _refuse_while_used(connection: asyncpg.Connection) -> None:
     others = await connection.fetchval(
         "select count(*) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid() "
-        "and backend_type = 'client backend'"
+        "and usesysid is not null"
     )
     if others:
         raise OperatorError(f"The database is in use by {others} connections. Stop the service on every node first.")

@@ -16,19 +16,20 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _DRAIN_BYTES = 4_000_000
 _DRAIN_SECONDS = 2.0
-_WRITE_SECONDS = 30.0
 
 
 class BodyLimit(msgspec.Struct, frozen=True):
     """How much a route takes and how fast it must come.
 
     The body must be complete after `grace_seconds`; where `bytes_per_second` is not 0 (streamed routes), after that
-    grace it must only have come at that rate on average.
+    grace it must only have come at that rate on average. Each piece of a streamed answer must be read within
+    `answer_seconds`.
     """
 
     most_bytes: int = 10_000_000
     grace_seconds: float = 20.0
     bytes_per_second: int = 0
+    answer_seconds: float = 30.0
 
     def deadline(self, received: int) -> float:
         """Seconds after the request's begin at which the next piece must be there."""
@@ -144,7 +145,7 @@ class _Request:
             await self._send(message)
             return
         try:
-            async with asyncio.timeout(_WRITE_SECONDS):
+            async with asyncio.timeout(self._limit.answer_seconds):
                 await self._send(message)
         except TimeoutError:
             self._refusal = RequestTimeout("The answer was not read in time.")

@@ -140,3 +140,15 @@ async def test_a_streamed_route_cuts_bodies_below_the_pace(port: int) -> None:
     answer, seconds = await drip(port, head, b"x" * 100, 0.2)
     assert problem(answer)[0] == 408
     assert seconds < 4
+
+
+async def test_an_answer_that_is_not_read_is_broken_off_before_its_end(port: int) -> None:
+    with socket.create_connection((HOST, port)) as client:
+        client.sendall(b"GET /large HTTP/1.1\r\nhost: x\r\n\r\n")
+        await asyncio.sleep(2)
+        answer = b""
+        while piece := client.recv(1 << 20):
+            answer += piece
+    assert b" 200 " in answer[:20]
+    assert len(answer) < 50_000_000
+    assert not answer.endswith(b"\r\n0\r\n\r\n")

@@ -11,7 +11,7 @@ from service.ops.progress import Progress
 from service.ops.supervise import Command, serve
 from service.settings import OperatorError, Settings, load
 
-SLOW = BodyLimit(most_bytes=1_000_000, grace_seconds=1.0)
+SLOW = BodyLimit(most_bytes=1_000_000, grace_seconds=1.0, answer_seconds=1.0)
 STREAM = BodyLimit(most_bytes=50_000_000, grace_seconds=1.0, bytes_per_second=10_000)
 
 
@@ -33,6 +33,10 @@ def create_app(settings: Settings) -> App:
             while True:
                 await send({"type": "http.response.body", "body": b"data: x\n\n", "more_body": True})
                 await asyncio.sleep(0.1)
+        if path == "/large":
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            for _ in range(1000):
+                await send({"type": "http.response.body", "body": b"x" * 100_000, "more_body": True})
         if path == "/database":
             connection = await asyncpg.connect(settings.database_url)
             body = str(await connection.fetchval("select session_user")).encode()
