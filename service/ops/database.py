@@ -83,6 +83,7 @@ async def prepared(server: postgres.Server, database: str = "forecourt") -> Addr
     owner, service = f"{database}_migrator", f"{database}_service"
     admin = await _connect(server.dsn())
     try:
+        await admin.execute("select pg_advisory_lock(hashtext('forecourt prepared'))")  # until the connection closes
         await admin.execute(
             "".join(
                 f"do $$ begin create role {_name(role)} {rights}; "
@@ -98,8 +99,7 @@ async def prepared(server: postgres.Server, database: str = "forecourt") -> Addr
             await admin.execute(f"grant {_name(OWNER_CLASS)} to {_name(owner)}")
             await admin.execute(f"grant {', '.join(map(_name, CLASSES))} to {_name(service)}")
         if not await admin.fetchval("select exists (select from pg_database where datname = $1)", database):
-            with contextlib.suppress(asyncpg.DuplicateDatabaseError, asyncpg.UniqueViolationError):
-                await admin.execute(f"create database {_name(database)} owner {_name(owner)} template template0")
+            await admin.execute(f"create database {_name(database)} owner {_name(owner)} template template0")
             await admin.execute(f"revoke all on database {_name(database)} from public")
             await admin.execute(f"grant connect on database {_name(database)} to {_name(service)}")
     finally:
