@@ -21,7 +21,8 @@ build: .venv/installed.stamp .venv/kernels.stamp $(ASSETS)
 test: build .venv/test.stamp .venv/kernels-debug.stamp
 	$(PY) -m pytest -q -n $(WORKERS) --dist loadgroup -m "not stress"
 	CORE_EXT_DEBUG=1 $(PY) -m pytest -q tests/core_ext -m "not stress"
-	$(PY) -m tests.versions
+	$(PY) -m pytest -q -m "postgres_versions and not stress" --postgres 16
+	$(PY) -m pytest -q -m "postgres_versions and not stress" --postgres 15
 
 stress: build .venv/test.stamp .venv/kernels-debug.stamp
 	$(PY) -m pytest -q -m stress
