@@ -28,6 +28,7 @@ from service.demo.mending import (
     BRACKETS,
     DRIVE_WORDS,
     FUEL_WORDS,
+    MAKE_NAMES,
     MENDS,
     NO_TRIM,
     NOT_RETAIL,
@@ -68,36 +69,39 @@ BODY_BY_CLASS = {
 CAR_CLASSES = frozenset(name for name, body in BODY_BY_CLASS.items() if body in {"Coupe", "Sedan", "Wagon"})
 
 DRIVETRAINS = {
-    "Front-Wheel Drive": "Front-wheel drive",
-    "Rear-Wheel Drive": "Rear-wheel drive",
-    "All-Wheel Drive": "All-wheel drive",
-    "4-Wheel Drive": "Four-wheel drive",
-    "Part-time 4-Wheel Drive": "Four-wheel drive",
+    "Front-Wheel Drive": "Front-wheel Drive",
+    "Rear-Wheel Drive": "Rear-wheel Drive",
+    "All-Wheel Drive": "All-wheel Drive",
+    "4-Wheel Drive": "Four-wheel Drive",
+    "Part-time 4-Wheel Drive": "Four-wheel Drive",
 }
 
 FUELS = {
     "Regular": "Gasoline",
     "Premium": "Gasoline",
     "Midgrade": "Gasoline",
-    "Gasoline or E85": "Flex fuel",
-    "Premium or E85": "Flex fuel",
+    "Gasoline or E85": "Flex Fuel",
+    "Premium or E85": "Flex Fuel",
     "Diesel": "Diesel",
     "Electricity": "Electric",
-    "Premium and Electricity": "Plug-in hybrid",
-    "Premium Gas or Electricity": "Plug-in hybrid",
-    "Regular Gas and Electricity": "Plug-in hybrid",
-    "Regular Gas or Electricity": "Plug-in hybrid",
-    "CNG": "Natural gas",
+    "Premium and Electricity": "Plug-in Hybrid",
+    "Premium Gas or Electricity": "Plug-in Hybrid",
+    "Regular Gas and Electricity": "Plug-in Hybrid",
+    "Regular Gas or Electricity": "Plug-in Hybrid",
+    "CNG": "CNG",
 }
 
 
 def transmission(text: str) -> tuple[str, int | None]:
-    """The canonical kind and the number of gears of an EPA transmission text such as "Automatic (AM-S7)"."""
+    """The canonical kind and the number of gears of an EPA transmission text such as "Automatic (AM-S7)".
+
+    AM is the EPA's code for automated manuals; those of more than five gears have two clutches.
+    """
     gears = int(found.group()) if (found := re.search(r"\d+", text)) else None
     if "variable gear" in text or "(AV" in text:
         return "CVT", None
     if "(AM" in text:
-        return "Automated manual", gears
+        return "Dual-clutch" if gears is not None and gears > 5 else "Semi-automatic", gears
     if text.startswith("Manual"):
         return "Manual", gears
     return "Automatic", gears
@@ -138,6 +142,10 @@ def body_style(row: Mapping[str, str], named: str | None) -> str:
     if volumes == {"hpv"}:
         return "Hatchback"
     return "Sedan" if "pv4" in volumes else by_class
+
+
+def _make(row: Mapping[str, str]) -> str:
+    return MAKE_NAMES.get(row["make"], row["make"])
 
 
 def _mended(make: str, name: str) -> tuple[str, str] | None:
@@ -192,9 +200,9 @@ def derive(rows: Iterable[Mapping[str, str]]) -> list[Definition]:
     stripped = {row["id"]: strip_name(row["model"]) for row in kept}
     by_make: dict[str, list[str]] = defaultdict(list)
     for row in kept:
-        by_make[row["make"]].append(stripped[row["id"]][0])
+        by_make[_make(row)].append(stripped[row["id"]][0])
     split = {make: split_names(make, names) for make, names in by_make.items()}
-    made = [_definition(row, *split[row["make"]][stripped[row["id"]][0]], stripped[row["id"]][1]) for row in kept]
+    made = [_definition(row, *split[_make(row)][stripped[row["id"]][0]], stripped[row["id"]][1]) for row in kept]
     models = _commonest_spelling((d.make, d.model) for d in made)
     trims = _commonest_spelling((d.make, d.trim) for d in made if d.trim)
     distinct: dict[tuple[object, ...], Definition] = {}
@@ -212,12 +220,12 @@ def _definition(row: Mapping[str, str], model: str, trim: str | None, named_body
     if fuel == "Gasoline" and row["atvType"] == "Hybrid":
         fuel = "Hybrid"
     kind, gears = transmission(row["trany"])
-    miles = row["range"] if fuel == "Electric" else row["rangeA"] if fuel == "Plug-in hybrid" else ""
+    miles = row["range"] if fuel == "Electric" else row["rangeA"] if fuel == "Plug-in Hybrid" else ""
     mpg = int(row["comb08"])
     kwh_per_100_miles = float(row["combE"])
     return Definition(
         epa_id=int(row["id"]),
-        make=row["make"],
+        make=_make(row),
         model=model,
         trim=trim,
         model_year=int(row["year"]),

@@ -53,7 +53,7 @@ MAKES = (
     Make("Mercedes-Benz", "MB", 1.80, "WDD", "4JG", "WD4"),
     Make("Audi", "AU", 1.60, "WAU", "WA1", "WA1", ("Premium", "Premium Plus", "Prestige"),
          ("Premium", "Premium Plus", "Prestige")),
-    Make("Ram", "RA", 1.10, "1C6", "1C6", "1C6", (), (), ("Tradesman", "Big Horn", "Laramie", "Limited")),
+    Make("RAM", "RA", 1.10, "1C6", "1C6", "1C6", (), (), ("Tradesman", "Big Horn", "Laramie", "Limited")),
     Make("Tesla", "TE", 1.70, "5YJ", "5YJ", "5YJ"),
     Make("Volvo", "VO", 1.45, "YV1", "YV4", "YV4", ("Momentum", "R-Design", "Inscription"),
          ("Momentum", "R-Design", "Inscription")),
@@ -61,7 +61,7 @@ MAKES = (
          ("Luxury", "Premium Luxury", "Sport", "Platinum")),
     Make("Acura", "AC", 1.35, "19U", "5J8", "5J8", ("Base", "Technology", "Advance"),
          ("Base", "Technology", "Advance")),
-    Make("Infiniti", "IN", 1.35, "JN1", "5N3", "5N3", ("Pure", "Luxe", "Sensory"), ("Pure", "Luxe", "Sensory")),
+    Make("INFINITI", "IN", 1.35, "JN1", "5N3", "5N3", ("Pure", "Luxe", "Sensory"), ("Pure", "Luxe", "Sensory")),
     Make("Lincoln", "LI", 1.45, "3LN", "5LM", "5LM", ("Premiere", "Select", "Reserve"), ("Standard", "Reserve")),
     Make("Buick", "BU", 1.15, "1G4", "5GA", "5GA", ("Preferred", "Essence", "Avenir"),
          ("Preferred", "Essence", "Avenir")),
@@ -90,7 +90,7 @@ BEST_SELLERS = (
     ("Toyota", "Corolla"), ("Chevrolet", "Equinox"), ("Ford", "Explorer"), ("Toyota", "Highlander"),
     ("Toyota", "Tacoma"), ("Hyundai", "Tucson"), ("Ford", "Escape"), ("Honda", "Civic"), ("Nissan", "Rogue"),
     ("BMW", "3 Series"), ("Toyota", "RAV4 Hybrid"), ("Lexus", "RX 350"), ("BMW", "X3"), ("Chevrolet", "Traverse"),
-    ("Honda", "Accord"), ("Hyundai", "Elantra"), ("Toyota", "4Runner"), ("Hyundai", "Santa Fe"), ("Ram", "1500"),
+    ("Honda", "Accord"), ("Hyundai", "Elantra"), ("Toyota", "4Runner"), ("Hyundai", "Santa Fe"), ("RAM", "1500"),
     ("BMW", "X5"), ("Chevrolet", "Malibu"), ("Toyota", "Camry Hybrid"), ("Jeep", "Grand Cherokee"),
     ("Ford", "Edge"), ("Toyota", "Tundra"), ("Chevrolet", "Tahoe"), ("Hyundai", "Sonata"), ("Ford", "Mustang"),
     ("Lexus", "NX 300"), ("Lexus", "ES 350"), ("Hyundai", "Kona"), ("Toyota", "Highlander Hybrid"),
@@ -110,11 +110,11 @@ BODY_PRICES = {
     "Van": 34_000,
     "Minivan": 36_000,
 }
-FUEL_PRICES = {"Hybrid": 1.08, "Plug-in hybrid": 1.22, "Electric": 1.32, "Diesel": 1.07}
+FUEL_PRICES = {"Hybrid": 1.08, "Plug-in Hybrid": 1.22, "Electric": 1.32, "Diesel": 1.07}
 
 
 def new_price(make: Make, body_style: str, fuel_type: str, drivetrain: str, displacement_l: float | None) -> int:
     """What the plainest such vehicle costs new, in whole United States dollars."""
     engine = (displacement_l / 2.2) ** 0.4 if displacement_l else 1.0
-    driven = 1.06 if drivetrain in {"All-wheel drive", "Four-wheel drive"} else 1.0
+    driven = 1.06 if drivetrain in {"All-wheel Drive", "Four-wheel Drive"} else 1.0
     return round(BODY_PRICES[body_style] * make.price_factor * engine * driven * FUEL_PRICES.get(fuel_type, 1.0))

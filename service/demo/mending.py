@@ -19,6 +19,7 @@ DRIVE_WORDS = re.compile(
 BRACKETS = re.compile(r"\(([^)]*)\)")
 BATTERY = re.compile(r"(?i)^(\d+) ?(?:kw-?hr?|amp-hour|ah)\b.*$")
 
+MAKE_NAMES = {"Infiniti": "INFINITI", "Ram": "RAM", "McLaren Automotive": "McLaren"}
 NO_TRIM = re.compile(r"(?i)/|\b\d+ ?hp\b|\blbs\b")
 
 # Longest first: "Gran Coupe" must not be read as a coupe. None: the word says nothing against the size class.

@@ -11,9 +11,9 @@ from service.demo.derive import body_style, derive, read_epa, split_names, strip
 from service.demo.market import MAKES
 
 EPA_ROW = {
-    "id": "1", "year": "2018", "make": "Toyota", "model": "Camry", "VClass": "Midsize Cars", "drive": "Front-Wheel Drive",
-    "trany": "Automatic (S8)", "cylinders": "4", "displ": "2.5", "fuelType": "Regular", "atvType": "", "range": "0",
-    "rangeA": "", "comb08": "32", "combE": "0.0", "hpv": "0", "pv2": "0", "pv4": "99",
+    "id": "1", "year": "2018", "make": "Toyota", "model": "Camry", "VClass": "Midsize Cars",
+    "drive": "Front-Wheel Drive", "trany": "Automatic (S8)", "cylinders": "4", "displ": "2.5", "fuelType": "Regular",
+    "atvType": "", "range": "0", "rangeA": "", "comb08": "32", "combE": "0.0", "hpv": "0", "pv2": "0", "pv4": "99",
 }  # fmt: skip
 
 
@@ -42,7 +42,7 @@ def test_an_electric_car_has_range_and_consumption_in_kilometres() -> None:
     [
         ("Ford", "F150 Pickup 4WD FFV", "F-150", None, None),
         ("Ford", "F150 3.5L 2WD GVWR>7599 LBS PAYLOAD PACKAGE", "F-150", None, None),
-        ("Ford", "F150 RAPTOR 4WD", "F-150", "RAPTOR", None),
+        ("Ford", "F150 RAPTOR 4WD", "F-150", "Raptor", None),
         ("Chevrolet", "Silverado K15 4WD", "Silverado 1500", None, None),
         ("BMW", "328i xDrive Sports Wagon", "3 Series", "328i", "Wagon"),
         ("BMW", "X5 xDrive35i", "X5", "xDrive35i", None),
