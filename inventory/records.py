@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from domain.kit.fields import Fixed, Ref, Unlisted, reads, writes
 from domain.kit.money import Money
 from domain.kit.record import KEPT, Record, entity, states
-from domain.kit.rows import assets, everyone, own, related, shared
+from domain.kit.rows import assets, everyone, group, own, related, shared
 from domain.kit.values import (
     Address,
     Code,
@@ -270,7 +270,11 @@ class AssetMilestone(Record, kw_only=True):
 
 @entity(
     "vehicle",
-    rows=own("dealer_account_id").to("PARTNER") | assets("asset_id") | related("owner_account_id") | shared(),
+    rows=own("dealer_account_id").to("PARTNER")
+    | group("dealer_account_id")
+    | assets("asset_id")
+    | related("owner_account_id")
+    | shared(),
     grants={
         "GUEST": "r",
         "CUSTOMER": "r",
@@ -328,8 +332,10 @@ class Vehicle(Record, kw_only=True):
 @entity(
     "stock_entry",
     route="stock-entries",
-    rows=own("dealer_account_id").to("PARTNER") | shared(),
+    rows=own("dealer_account_id").to("PARTNER") | group("dealer_account_id") | shared(),
     grants={
+        "GUEST": "v",
+        "CUSTOMER": "v",
         "PARTNER": "r",
         **SELLERS,
         "STAFF": "r",

@@ -153,6 +153,7 @@ def opening(principal: Principal, deed: Deed, readonly: bool) -> str:
         "uid": principal.user_id or "",
         "contact": principal.contact_id or "",
         "units": array_literal(principal.units),
+        "group_units": array_literal(principal.group_units),
         "audiences": array_literal(audiences(principal)),
         "brands": "*" if principal.brands is None else array_literal(sorted(principal.brands)),
         "actor": principal.name,

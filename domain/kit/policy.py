@@ -31,7 +31,8 @@ class Principal(msgspec.Struct, frozen=True, dict=True):
     """One caller as the database knows them at the moment of the request.
 
     `units` are the accounts whose rows are the caller's own (a dealer group's manager: the group and all branches; a
-    customer: their account). `roles_at` tells which roles hold at which of them; `brands` None means every brand.
+    customer: their account); `group_units`, those of the whole dealer group. `roles_at` tells which roles hold at
+    which of them; `brands` None means every brand.
     """
 
     persona: Persona
@@ -40,6 +41,7 @@ class Principal(msgspec.Struct, frozen=True, dict=True):
     contact_id: str | None = None
     client_id: str | None = None
     units: tuple[str, ...] = ()
+    group_units: tuple[str, ...] = ()
     roles: frozenset[str] = frozenset()
     roles_at: dict[str, frozenset[str]] = {}
     scopes: frozenset[str] = frozenset()

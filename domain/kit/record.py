@@ -214,7 +214,8 @@ def entity(
 ) -> Callable[[type[T]], type[T]]:
     """Declare the record type.
 
-    `rows`: whose rows (rows.py). `grants`: key → letters of c, r, u, d (ADMIN has all of them everywhere).
+    `rows`: whose rows (rows.py). `grants`: key → letters of c, r, u, d (ADMIN has all of them everywhere); v: the rows
+    are read within other answers only.
     `number="L-{:06d}"`: a running number. `moves={"work": "NEW > WORKING"}`: commands that do nothing but move.
     `brand`: the column by which staff limited to brands are held back. `person`: the reference to the contact whose
     personal data the record holds. `without="delete import"`: routes the type does not have. `unique`, `indexes`:

@@ -9,6 +9,7 @@ from domain.kit.policy import Persona
 _SHAPES = {
     "own": "{column} = any((select app.units())::uuid[])",
     "owner": "{column} = (select app.uid())",
+    "group": "{column} = any((select app.group_units())::uuid[])",
     "related": "{column} = any((select app.related())::uuid[])",
     "assets": "{column} = any((select app.assets())::uuid[])",
     "shared": "audience = any((select app.audiences())::smallint[])",
@@ -55,7 +56,7 @@ class Rows(msgspec.Struct, frozen=True):
     def of(self, persona: Persona) -> tuple[Arm, ...]:
         """The arms that apply to a persona; ValueError beyond three, for each more costs every list."""
         found = tuple(arm for arm in self.arms if persona in arm.personas)
-        if len(found) > MOST_ARMS:
+        if len(reading(found)) > MOST_ARMS:
             raise ValueError(f"{len(found)} arms for {persona}: a policy carries at most {MOST_ARMS}")
         return found
 
@@ -68,6 +69,17 @@ class Rows(msgspec.Struct, frozen=True):
 def own(column: str) -> Rows:
     """Rows whose account is one of the caller's."""
     return Rows((Arm("own", column, ("CUSTOMER", "PARTNER"), own=True, writes=True),))
+
+
+def group(column: str) -> Rows:
+    """Rows of the whole dealer group, for reading: what a branch shows to its sisters."""
+    return Rows((Arm("group", column, ("PARTNER",), own=False, writes=False),))
+
+
+def reading(arms: tuple[Arm, ...]) -> list[Arm]:
+    """The arms that a reading policy needs: own accounts are part of the group's."""
+    grouped = {arm.column for arm in arms if arm.kind == "group"}
+    return [arm for arm in arms if not (arm.kind == "own" and arm.column in grouped)]
 
 
 def owner(column: str) -> Rows:

@@ -10,6 +10,7 @@ import msgspec
 from domain.kit.fields import Column, Field
 from domain.kit.policy import DEALER_ROLES, PERSONAS, ROLE_CLASS, Persona
 from domain.kit.record import BY_RULES, KEPT, Entity
+from domain.kit.rows import reading
 from domain.kit.values import Privacy
 
 
@@ -166,7 +167,7 @@ def _policies(entity: Entity) -> Iterator[Statement]:
             continue
         role = ROLE_CLASS[persona]
         write = " or ".join(arm.sql for arm in arms if arm.writes)
-        yield policy(role, "select", " or ".join(arm.sql for arm in arms), "")
+        yield policy(role, "select", " or ".join(arm.sql for arm in reading(arms)), "")
         if write and persona != "GUEST":
             yield policy(role, "insert", "", write)
             yield policy(role, "update", write, write)

@@ -9,6 +9,8 @@ create function app.contact() returns uuid language sql stable parallel safe
   as $$ select nullif(current_setting('app.contact', true), '')::uuid $$;
 create function app.units() returns uuid[] language sql stable parallel safe
   as $$ select coalesce(nullif(current_setting('app.units', true), ''), '{}')::uuid[] $$;
+create function app.group_units() returns uuid[] language sql stable parallel safe
+  as $$ select coalesce(nullif(current_setting('app.group_units', true), ''), '{}')::uuid[] $$;
 create function app.audiences() returns smallint[] language sql stable parallel safe
   as $$ select coalesce(nullif(current_setting('app.audiences', true), ''), '{}')::smallint[] $$;
 create function app.brands() returns text[] language sql stable parallel safe

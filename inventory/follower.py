@@ -1,0 +1,143 @@
+"""Keeps a process's stock index equal to the database by following the change feed."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import asyncpg
+import structlog
+
+from domain.kit import feed, sql
+from domain.kit.db import Connection, Database
+from domain.kit.errors import Unavailable
+from inventory.index import StockIndex
+from inventory.vehicle_row import VehicleRow
+
+log = structlog.get_logger("forecourt.stock")
+SQL = sql.load(Path(__file__).parent / "sql")
+_FOLLOWED = ["vehicle", "stock_entry", "location", "account"]
+BUSY_SECONDS, IDLE_SECONDS, BUSY_FOR_SECONDS = 0.02, 0.1, 2.0
+"""A poll costs the database about 60 µs: often while there is something, ten times a second when not."""
+INLINE_ROWS = 100
+"""Changes up to so many rows are applied on the event loop, larger ones in a thread."""
+
+
+async def rows(connection: Connection, ids: Sequence[str] | None = None) -> list[VehicleRow]:
+    """The flattened vehicles of these ids, or all of them, as the connection's transaction sees them."""
+    found = []
+    async for row in connection.cursor(SQL["stock_rows"], list(ids) if ids is not None else None, prefetch=5_000):
+        values = dict(row)
+        for name in ("holds", "options", "photos"):
+            values[name] = tuple(values[name])
+        found.append(VehicleRow(**values))
+    return found
+
+
+class StockFollower:
+    """Loads the index in one snapshot and applies what is committed afterwards."""
+
+    def __init__(self, database: Database, index: StockIndex):
+        self.database = database
+        self.index = index
+        self.ready = False
+        self.mark = feed.Mark("", "")
+        self._moved = asyncio.Condition()
+        self._wanted = asyncio.Event()
+
+    async def load(self) -> None:
+        """Read the whole stock in one snapshot and go on from there."""
+        started = time.monotonic()
+        async with self.database.reading() as connection:
+            mark = await feed.begin(connection)
+            found = await rows(connection)
+        await asyncio.to_thread(self.index.load, found, mark.token)
+        await self._move(mark)
+        self.ready = True
+        log.info("stock index loaded", vehicles=len(found), seconds=round(time.monotonic() - started, 2))
+
+    async def run(self) -> None:
+        """Follow until cancelled; a database that is away is waited for, and the index goes on with what it has."""
+        found_at = 0.0
+        while True:
+            try:
+                if not self.ready:
+                    await self.load()
+                if await self.poll():
+                    found_at = time.monotonic()
+            except (
+                OSError,
+                TimeoutError,
+                asyncpg.PostgresError,
+                asyncpg.InterfaceError,
+                asyncpg.InternalClientError,
+            ) as fault:
+                log.warning("stock feed is away", fault=repr(fault))
+                await asyncio.sleep(0.5)
+            if self.index.wants_merge:
+                await asyncio.to_thread(self.index.merge)
+            busy = time.monotonic() - found_at < BUSY_FOR_SECONDS
+            await self._pause(BUSY_SECONDS if busy else IDLE_SECONDS)
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait for the next poll; somebody who waits for a write ends the pause."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._wanted.wait(), seconds)
+        self._wanted.clear()
+
+    async def poll(self) -> bool:
+        """Apply what has been committed since the last poll; whether there was anything."""
+        pool = await self.database.pool("forecourt_reader")
+        async with pool.acquire(timeout=5) as connection:
+            mark, changes = await feed.changes(connection, self.mark, _FOLLOWED)
+        if mark.epoch != self.mark.epoch:
+            self.ready = False
+            return True
+        if not changes:
+            if mark != self.mark:
+                await self._move(mark)
+            return False
+        async with self.database.reading() as connection:
+            mark = await feed.begin(connection)
+            _, changes = await feed.changes(connection, self.mark, _FOLLOWED)
+            ids = await self._concerned(connection, changes)
+            present = await rows(connection, ids) if ids else []
+        gone = set(ids) - {row.id for row in present}
+        if len(ids) > INLINE_ROWS:
+            await asyncio.to_thread(self.index.apply, present, list(gone), mark.token)
+        else:
+            self.index.apply(present, list(gone), mark.token)
+        await self._move(mark)
+        return True
+
+    async def _concerned(self, connection: Connection, changes: list[feed.Change]) -> list[str]:
+        """The vehicles whose flattened form the changes may touch."""
+        by_type: dict[str, set[str]] = {name: set() for name in _FOLLOWED}
+        for change in changes:
+            by_type[change.entity].add(change.record_id)
+        ids = by_type["vehicle"]
+        for entity, statement in (
+            ("stock_entry", "vehicles_of_entries"),
+            ("location", "vehicles_at_locations"),
+            ("account", "vehicles_of_dealers"),
+        ):
+            if by_type[entity]:
+                ids.update(row[0] for row in await connection.fetch(SQL[statement], sorted(by_type[entity])))
+        return sorted(ids)
+
+    async def _move(self, mark: feed.Mark) -> None:
+        async with self._moved:
+            self.mark = mark
+            self._moved.notify_all()
+
+    async def reached(self, token: str, seconds: float = 2.0) -> None:
+        """Wait until the index contains what the change token stands for; Unavailable after `seconds`."""
+        self._wanted.set()
+        try:
+            async with asyncio.timeout(seconds), self._moved:
+                await self._moved.wait_for(lambda: feed.covered(self.mark, token))
+        except TimeoutError:
+            raise Unavailable("The write is not visible here yet", retry_after=1) from None
