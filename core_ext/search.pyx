@@ -4,7 +4,9 @@ from libc.stdint cimport INT32_MAX, INT32_MIN, INT64_MAX, INT64_MIN, int32_t, in
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
 
+from core_ext.best cimport Best, keep, settle
 from core_ext.columns cimport BLOCK, DENSE, WORDS, CodeColumn, CodeView, IntColumn, IntView
+from core_ext.program cimport BITMAP, BY_NUMBER, BY_TABLE, RANGE, Program, Query
 
 import numpy as np
 
@@ -27,165 +29,6 @@ cdef struct Stock:
     const uint64_t** bitmaps
     const uint32_t* rank         # place of each row among the segment's ids in ascending order
     int64_t after                # ranks below it are not after the cursor
-
-
-cdef struct Best:
-    # The best rows so far as a heap whose top is the worst of them.
-    int limit
-    int size
-    int width
-    int64_t* keys
-    uint32_t* rows
-    int64_t* trial
-
-
-cdef class Program:
-    """A query as flat arrays; immutable, used by any number of scans at once.
-
-    `groups`, `filters`, `clauses`: int32 offsets, each into the next level: a row matches if it passes all filters of all
-    groups; it passes a filter if it meets all its clauses; it meets a clause if one of its atoms holds. Group 0 is the scope: never
-    relaxed. Clauses from the last filter's end on are score clauses. `atoms`: one (kind, column, low, high, table) a row, int64; for CODES
-    [low, high) is a slice of `codes`, ascending, and `table` the place in `tables` (a byte a code, as long as the column's codes reach).
-    `facets`: (column, group left out or -1, first counter, codes) a row. `keys`: (kind, column, descending, guard column or -1, guard code,
-    table) a row, `key_tables` int64 by code. An absent value sorts last. `cursor`: key values of the last row seen, as a scan gave them, or None.
-    Raises ValueError for arrays that do not fit together.
-    """
-
-    def __init__(
-        self, *, groups, filters, clauses, atoms, codes, tables, facets, keys, key_tables, bint relax=False, cursor=None
-    ):
-        arrays = (
-            np.ascontiguousarray(groups, np.int32), np.ascontiguousarray(filters, np.int32),
-            np.ascontiguousarray(clauses, np.int32),
-        )
-        atoms = np.asarray(atoms, np.int64).reshape(-1, 5)
-        facets = np.asarray(facets, np.int64).reshape(-1, 4)
-        keys = np.asarray(keys, np.int64).reshape(-1, 6)
-        codes, tables = np.ascontiguousarray(codes, np.uint32), np.ascontiguousarray(tables, np.uint8)
-        key_tables = np.ascontiguousarray(key_tables, np.int64)
-        cursor = None if cursor is None else np.ascontiguousarray(cursor, np.int64)
-        self._refuse(arrays, atoms, codes, tables, facets, keys, key_tables, cursor)
-        self._point(arrays, atoms, codes, tables, facets, keys, key_tables, cursor)
-        self.query.relax = relax
-        self.query.apart = relax or bool((facets[:, 1] >= 0).any())
-
-    def _refuse(self, arrays, atoms, codes, tables, facets, keys, key_tables, cursor):
-        """What the kernel could not survive."""
-        groups, filters, clauses = arrays
-        for offsets in arrays:
-            if len(offsets) < 1 or offsets[0] != 0 or (np.diff(offsets) < 0).any():
-                raise ValueError("offsets must ascend from 0")
-        if len(groups) < 2 or _last(groups) != len(filters) - 1:
-            raise ValueError("groups must cover the filters and begin with the scope")
-        if _last(filters) > len(clauses) - 1 or _last(clauses) != len(atoms):
-            raise ValueError("filters and clauses must lie within the next level")
-        kind, column, low, high, table = atoms.T
-        if ((kind < CODES) | (kind > BITMAP) | (column < 0)).any():
-            raise ValueError("unknown atom")
-        listed = kind == CODES
-        if (listed & ((low < 0) | (high < low) | (high > len(codes)) | (table < 0) | (table > len(tables)))).any():
-            raise ValueError("an atom reaches outside the codes")
-        if ((facets[:, 0] < 0) | (facets[:, 1] >= len(groups) - 1) | (facets[:, 1] == 0) | (facets[:, 2:] < 0).any(axis=1)).any():
-            raise ValueError("a facet names a column, group or counter that is not there")
-        if ((keys[:, 0] < BY_NUMBER) | (keys[:, 0] > BY_SCORE) | (keys[:, 1] < 0)).any():
-            raise ValueError("unknown sort key")
-        if ((keys[:, 0] == BY_TABLE) & ((keys[:, 5] < 0) | (keys[:, 5] > len(key_tables)))).any():
-            raise ValueError("a sort key reaches outside the tables")
-        if cursor is not None and len(cursor) != len(keys):
-            raise ValueError("the cursor has not one value a key")
-        self._measure_reach(atoms, codes, tables, facets, keys, key_tables)
-
-    def _measure_reach(self, atoms, codes, tables, facets, keys, key_tables):
-        """How far each table reaches, so that a scan can refuse a segment whose codes go beyond it."""
-        self._code_reach, self._int_reach = {}, set()
-        for kind, column, low, high, table in atoms.tolist():
-            if kind == CODES:
-                ends = atoms[(atoms[:, 0] == CODES) & (atoms[:, 4] > table), 4]
-                self._reach(column, (int(ends.min()) if len(ends) else len(tables)) - table)
-            elif kind == RANGE:
-                self._int_reach.add(column)
-        self.bitmaps = int(atoms[atoms[:, 0] == BITMAP, 1].max()) + 1 if (atoms[:, 0] == BITMAP).any() else 0
-        self.counters = int((facets[:, 2] + facets[:, 3]).max()) if len(facets) else 0
-        for column, _, _, size in facets.tolist():
-            self._reach(column, size)
-        for kind, column, _, guard, _, table in keys.tolist():
-            if kind == BY_TABLE:
-                ends = keys[(keys[:, 0] == BY_TABLE) & (keys[:, 5] > table), 5]
-                self._reach(column, (int(ends.min()) if len(ends) else len(key_tables)) - table)
-            elif kind == BY_NUMBER:
-                self._int_reach.add(column)
-                if guard >= 0:
-                    self._reach(guard, 1 << 31)
-        self.columns = 1 + max(list(self._code_reach), default=-1)
-
-    def _reach(self, column, size):
-        self._code_reach[column] = min(size, self._code_reach.get(column, size))
-
-    def _point(self, arrays, atoms, codes, tables, facets, keys, key_tables, cursor):
-        """Takes the addresses; the arrays are kept, with one spare element so that every address exists."""
-        cdef const int32_t[::1] i32
-        cdef const int64_t[::1] i64
-        cdef const uint8_t[::1] u8
-        cdef const uint32_t[::1] u32
-        cdef Query* q = &self.query
-        kept = []
-
-        def spare(array, kind):
-            kept.append(np.append(np.ascontiguousarray(array, kind), np.zeros(1, kind)))
-            return kept[len(kept) - 1]
-
-        groups, filters, clauses = arrays
-        self.filters = len(filters) - 1
-        q.groups, q.clauses, q.atoms = len(groups) - 1, len(clauses) - 1, len(atoms)
-        q.facets, q.keys, q.resumed = len(facets), len(keys), cursor is not None
-        q.score_first, q.score_last = _last(filters), len(clauses) - 1
-        i32 = spare(groups, np.int32)
-        q.group_start = &i32[0]
-        i32 = spare(filters, np.int32)
-        q.filter_start = &i32[0]
-        i32 = spare(clauses, np.int32)
-        q.clause_start = &i32[0]
-        u8 = spare(atoms[:, 0], np.uint8)
-        q.atom_kind = &u8[0]
-        i32 = spare(atoms[:, 1], np.int32)
-        q.atom_column = &i32[0]
-        i64 = spare(atoms[:, 2], np.int64)
-        q.atom_low = &i64[0]
-        i64 = spare(atoms[:, 3], np.int64)
-        q.atom_high = &i64[0]
-        i64 = spare(atoms[:, 4], np.int64)
-        q.atom_table = &i64[0]
-        u32 = spare(codes, np.uint32)
-        q.codes = &u32[0]
-        u8 = spare(tables, np.uint8)
-        q.tables = &u8[0]
-        i32 = spare(facets[:, 0], np.int32)
-        q.facet_column = &i32[0]
-        i32 = spare(facets[:, 1], np.int32)
-        q.facet_group = &i32[0]
-        i64 = spare(facets[:, 2], np.int64)
-        q.facet_at = &i64[0]
-        u8 = spare(keys[:, 0], np.uint8)
-        q.key_kind = &u8[0]
-        i32 = spare(keys[:, 1], np.int32)
-        q.key_column = &i32[0]
-        u8 = spare(keys[:, 2], np.uint8)
-        q.key_descending = &u8[0]
-        i32 = spare(keys[:, 3], np.int32)
-        q.key_guard = &i32[0]
-        i64 = spare(keys[:, 4], np.int64)
-        q.key_guard_code = &i64[0]
-        i64 = spare(keys[:, 5], np.int64)
-        q.key_table = &i64[0]
-        i64 = spare(key_tables, np.int64)
-        q.key_tables = &i64[0]
-        i64 = spare([] if cursor is None else cursor, np.int64)
-        q.cursor = &i64[0]
-        self._kept = kept
-
-
-def _last(array):
-    return int(array[len(array) - 1])
 
 
 def scan(
@@ -244,7 +87,7 @@ def scan(
         with nogil:
             total = _scan(&program.query, &stock, &best, &counters[0] if counters.shape[0] else NULL, &relaxed[0] if relaxed.shape[0] else NULL)
             if total >= 0:
-                _settle(&best, stock.rank)
+                settle(&best, stock.rank)
         if total < 0:
             raise MemoryError
         for i in range(best.size):
@@ -617,7 +460,7 @@ cdef void _offer(
                 for key in range(1, q.keys):
                     best.trial[key] = _key(q, stock, row, key, scored)
             if not q.resumed or _is_after(q, stock, row, best):
-                _keep(best, <uint32_t>row, stock.rank)
+                keep(best, <uint32_t>row, stock.rank)
 
 
 cdef inline int64_t _key(const Query* q, const Stock* stock, Py_ssize_t row, int key, const uint64_t* scored) noexcept nogil:
@@ -660,64 +503,3 @@ cdef inline bint _is_after(const Query* q, const Stock* stock, Py_ssize_t row, c
         if best.trial[key] != q.cursor[key]:
             return best.trial[key] > q.cursor[key]
     return <int64_t>stock.rank[row] >= stock.after
-
-
-cdef inline bint _worse(
-    const int64_t* a, uint32_t a_row, const int64_t* b, uint32_t b_row, int width, const uint32_t* rank
-) noexcept nogil:
-    cdef int key
-    for key in range(width):
-        if a[key] != b[key]:
-            return a[key] > b[key]
-    return rank[a_row] > rank[b_row]
-
-
-cdef inline void _swap(Best* best, int a, int b) noexcept nogil:
-    cdef int key
-    for key in range(best.width):
-        best.keys[a * best.width + key], best.keys[b * best.width + key] = best.keys[b * best.width + key], best.keys[a * best.width + key]
-    best.rows[a], best.rows[b] = best.rows[b], best.rows[a]
-
-
-cdef inline bint _worse_at(const Best* best, int a, int b, const uint32_t* rank) noexcept nogil:
-    return _worse(
-        best.keys + a * best.width, best.rows[a], best.keys + b * best.width, best.rows[b], best.width, rank
-    )
-
-
-cdef void _sink(Best* best, int at, int size, const uint32_t* rank) noexcept nogil:
-    cdef int child
-    while 2 * at + 1 < size:
-        child = 2 * at + 1
-        if child + 1 < size and _worse_at(best, child + 1, child, rank):
-            child += 1
-        if not _worse_at(best, child, at, rank):
-            return
-        _swap(best, at, child)
-        at = child
-
-
-cdef void _keep(Best* best, uint32_t row, const uint32_t* rank) noexcept nogil:
-    """Takes the row of best.trial if it is better than the worst kept, or if there is room."""
-    cdef int at
-    if best.size < best.limit:
-        at = best.size
-        best.size += 1
-        memcpy(best.keys + at * best.width, best.trial, best.width * sizeof(int64_t))
-        best.rows[at] = row
-        while at and _worse_at(best, at, (at - 1) >> 1, rank):
-            _swap(best, at, (at - 1) >> 1)
-            at = (at - 1) >> 1
-    elif _worse(best.keys, best.rows[0], best.trial, row, best.width, rank):
-        memcpy(best.keys, best.trial, best.width * sizeof(int64_t))
-        best.rows[0] = row
-        _sink(best, 0, best.size, rank)
-
-
-cdef void _settle(Best* best, const uint32_t* rank) noexcept nogil:
-    """Turns the heap into ascending order, the best row first."""
-    cdef int size = best.size
-    while size > 1:
-        size -= 1
-        _swap(best, 0, size)
-        _sink(best, 0, size, rank)

@@ -11,7 +11,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from core_ext.search import Program, scan
+from core_ext.program import Program
+from core_ext.search import scan
 from inventory.criteria import RANGE_FACETS, FacetCount, Relaxation, SearchPage, SearchRequest
 from inventory.index import cursors
 from inventory.index.audience import Audience

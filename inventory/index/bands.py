@@ -51,5 +51,5 @@ def buckets(bands: Sequence[tuple[int | None, int]]) -> list[FacetCount]:
             starts.append(start if starts else None)
             counts.append(0)
         counts[-1] += count
-    ends = [*starts[1:], None]
+    ends = [*starts[1:], None][: len(starts)]
     return [FacetCount(gte=start, lt=end, count=count) for start, end, count in zip(starts, ends, counts, strict=True)]

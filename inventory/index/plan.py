@@ -9,7 +9,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR
 import numpy as np
 from numpy.typing import NDArray
 
-from core_ext.search import Program
+from core_ext.program import Program
 from domain.kit.money import digits
 from inventory.criteria import DEFAULT_STATUS, Criteria, DateRange, Range, SearchRequest, Sort
 from inventory.index.audience import Audience
