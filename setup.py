@@ -83,7 +83,7 @@ class BuildAssets(Command):
         """No options."""
 
     def run(self) -> None:
-        """Leaves a current vendor folder alone, else replaces it as a whole, so that it never holds a mixture of two states."""
+        """Leaves a current vendor folder alone, else replaces it as a whole: it never holds a mixture of two states."""
         sources = [Path("package.json"), Path("package-lock.json")]
         state = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()
         manifest = VENDOR / "manifest.json"
