@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from domain.kit.fields import DefaultsTo, Fixed, Ref, reads, writes
+from domain.kit.fields import DefaultsTo, Fixed, Ref, Series, reads, writes
 from domain.kit.record import Record, entity, states
 from domain.kit.rows import everyone, own, owner, related, shared, staff_only
 from domain.kit.values import (
@@ -65,14 +65,13 @@ class Brand(Record, kw_only=True):
     },
     title="{name}",
     search=("name", "number"),
-    number="A-{:06d}",
     indexes=("parent_account_id", "lower(name) text_pattern_ops"),
     checks={"person_is_no_partner": "kind = 'BUSINESS' or not is_partner", "no_own_parent": "parent_account_id <> id"},
 )
 class Account(Record, kw_only=True):
     """A business or a private person; dealer groups are accounts with their branches below them."""
 
-    number: str
+    number: Annotated[str, Series("A-", 6)]
     kind: Annotated[Literal["BUSINESS", "PERSON"], Fixed()]
     type: Literal["CUSTOMER", "DEALER_GROUP", "DEALER", "SUPPLIER", "OEM", "OTHER"] = "CUSTOMER"
     name: Annotated[Label, Privacy.PERSONAL]

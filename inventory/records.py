@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from domain.kit.fields import Fixed, Ref, Unlisted, reads, writes
+from domain.kit.fields import Fixed, Ref, Series, Unlisted, reads, writes
 from domain.kit.money import Money
 from domain.kit.record import KEPT, Record, entity, states
 from domain.kit.rows import assets, everyone, group, own, related, shared
@@ -291,13 +291,13 @@ class AssetMilestone(Record, kw_only=True):
     brand="brand",
     audience=KEPT,
     without="list get create update delete bulk import export",
-    unique=("vin where vin is not null", "listing_number", "asset_id where asset_id is not null"),
+    unique=("vin where vin is not null", "asset_id where asset_id is not null"),
     indexes=("definition_id",),
 )
 class Vehicle(Record, kw_only=True):
     """The physical car. What it stands for in somebody's stock is its open stock entry."""
 
-    listing_number: str
+    listing_number: Annotated[str, Series("V-", 8)]
     vin: Annotated[str | None, reads(f"CUSTOMER {NOT_FOR_THE_PUBLIC}", NOT_FOR_THE_PUBLIC), Privacy.PERSONAL] = None
     registration_number: Annotated[
         str | None, reads(f"CUSTOMER {NOT_FOR_THE_PUBLIC}", NOT_FOR_THE_PUBLIC), Privacy.PERSONAL
@@ -428,14 +428,13 @@ class ValueAlias(Record, kw_only=True):
     rows=own("account_id"),
     grants={"PARTNER": "r", "STAFF": "r", "DISTRIBUTION": "r", "SYSTEM": "r"},
     title="{mapping}",
-    number="IMP-{:06d}",
     states=states("status", "RUNNING SUCCEEDED FAILED"),
     without="create update delete bulk import",
 )
 class VehicleImport(Record, kw_only=True):
     """One run of the vehicle import and what became of its rows."""
 
-    number: str
+    number: Annotated[str, Series("IMP-", 6)]
     account_id: Annotated[str | None, Ref("account")] = None
     mapping: Code = "default"
     mode: Literal["UPSERT", "SNAPSHOT"] = "UPSERT"

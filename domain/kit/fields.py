@@ -47,8 +47,19 @@ class DefaultsTo(msgspec.Struct, frozen=True):
     source: Literal["user_id", "account_id", "contact_id"]
 
 
+class Series(msgspec.Struct, frozen=True):
+    """A running number that the database gives: `Series("L-", 6)` makes L-000001, L-000002, …"""
+
+    prefix: str
+    digits: int
+
+
 class Unlisted(msgspec.Struct, frozen=True):
     """Neither filter nor sort: a document, not a value."""
+
+
+class Quiet(msgspec.Struct, frozen=True):
+    """Its changes are not told in history: progress and the like, which would drown it."""
 
 
 def reads(own: str, network: str = "STAFF SYSTEM") -> Reads:
@@ -85,9 +96,11 @@ class Field(msgspec.Struct, frozen=True):
     writes: Writes | None = None
     fixed: bool = False
     defaults_to: str | None = None
+    series: Series | None = None
     privacy: Privacy = Privacy.NONE
     checks: tuple[Checked, ...] = ()
     listed: bool = True
+    quiet: bool = False
     system: bool = False
 
     @property
@@ -97,7 +110,8 @@ class Field(msgspec.Struct, frozen=True):
     @property
     def required(self) -> bool:
         """Whether a create must give it."""
-        return self.default is NODEFAULT and not self.nullable and self.defaults_to is None
+        given = self.nullable or self.defaults_to is not None or self.series is not None
+        return self.default is NODEFAULT and not given
 
     def readable(self, held: Keys, own: bool) -> bool:
         """Whether somebody with these keys sees the field on an own or another's row."""
@@ -124,7 +138,7 @@ _SQL: dict[type, str] = {
     datetime: "timestamptz",
     date: "date",
 }
-SYSTEM_FIELDS = ("id", "version", "created_at", "updated_at", "external_keys", "number")
+SYSTEM_FIELDS = ("id", "version", "created_at", "updated_at", "external_keys")
 
 
 def _unwrap(annotation: Any) -> tuple[Any, bool, list[Any]]:
@@ -190,6 +204,7 @@ def field_of(name: str, annotation: Any, default: Any) -> Field:
     kind, columns, choices = _columns(name, bare, nullable, ref)
     core = _limited(bare, Annotated[(bare, *markers)] if markers else bare, markers)
     privacy = _marker(markers, Privacy)
+    series = _marker(markers, Series)
     return Field(
         name=name,
         annotation=core,
@@ -206,7 +221,9 @@ def field_of(name: str, annotation: Any, default: Any) -> Field:
         privacy=privacy if privacy is not None else Privacy.NONE,
         checks=tuple(m for m in markers if isinstance(m, Checked)),
         listed=kind is not dict and _marker(markers, Unlisted) is None,
-        system=name in SYSTEM_FIELDS,
+        quiet=_marker(markers, Quiet) is not None,
+        series=series,
+        system=name in SYSTEM_FIELDS or series is not None,
     )
 
 

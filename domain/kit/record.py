@@ -135,7 +135,6 @@ class Entity(msgspec.Struct, dict=True, eq=False):
     grants: dict[str, str]
     rows: Rows
     title: str
-    number: str | None
     search: tuple[str, ...]
     states: States | None
     brand: str | None
@@ -198,7 +197,6 @@ def entity(
     rows: Rows,
     grants: dict[str, str],
     title: str = "{id}",
-    number: str | None = None,
     search: tuple[str, ...] = (),
     states: States | None = None,
     moves: dict[str, str] | None = None,
@@ -216,7 +214,7 @@ def entity(
 
     `rows`: whose rows (rows.py). `grants`: key → letters of c, r, u, d (ADMIN has all of them everywhere); v: the rows
     are read within other answers only.
-    `number="L-{:06d}"`: a running number. `moves={"work": "NEW > WORKING"}`: commands that do nothing but move.
+    `moves={"work": "NEW > WORKING"}`: commands that do nothing but move.
     `brand`: the column by which staff limited to brands are held back. `person`: the reference to the contact whose
     personal data the record holds. `without="delete import"`: routes the type does not have. `unique`, `indexes`:
     column lists, optionally with `where …`. `checks`: constraint name → SQL.
@@ -252,7 +250,6 @@ def entity(
             grants={**grants, "ADMIN": "crud"},
             rows=rows,
             title=title,
-            number=number,
             search=search,
             states=states,
             brand=brand,

@@ -38,9 +38,9 @@ _RESERVED = frozenset(_WORDS.split())
 def _default(entity: Entity, field: Field, column: Column) -> str:
     if column.name == "version":
         return " default 1"
-    if column.name == "number" and entity.number:
-        prefix, digits = re.fullmatch(r"(.*)\{:0(\d+)d\}", entity.number).groups()  # type: ignore[union-attr]
-        return f" default app.series('{entity.table}_number', '{prefix}', {digits})"
+    if field.series:
+        series = field.series
+        return f" default app.series('{_sequence(entity, field)}', '{series.prefix}', {series.digits})"
     if column.default:
         return f" default {column.default}"
     if isinstance(field.default, bool):
@@ -50,6 +50,10 @@ def _default(entity: Entity, field: Field, column: Column) -> str:
     if isinstance(field.default, str):
         return f" default '{field.default}'"
     return ""
+
+
+def _sequence(entity: Entity, field: Field) -> str:
+    return f"{entity.table}_{field.name}"
 
 
 def _table(entity: Entity) -> Statement:
@@ -117,8 +121,9 @@ def _indexes(entity: Entity) -> Iterator[Statement]:
             )
 
     yield from index("created_at desc, id desc")
-    if entity.number:
-        yield from index("number", unique=True)
+    for field in entity.fields.values():
+        if field.series:
+            yield from index(field.name, unique=True)
     for spec in entity.unique:
         yield from index(spec, unique=True)
     for arm in entity.rows.arms:
@@ -188,10 +193,12 @@ def _rights(entity: Entity) -> Iterator[Statement]:
 
 def _triggers(entity: Entity) -> Iterator[Statement]:
     table = quoted(entity.table)
-    secret = [
-        column.name for field in entity.fields.values() if field.privacy is Privacy.SECRET for column in field.columns
-    ]
-    hidden = ", ".join(f"'{name}'" for name in secret)
+    hidden = ", ".join(
+        f"'{'-' if field.quiet else ''}{column.name}'"
+        for field in entity.fields.values()
+        if field.quiet or field.privacy is Privacy.SECRET
+        for column in field.columns
+    )
     each = f"{table} for each row execute function"
     sharing = is_shared(entity) and entity.audience == BY_RULES
     pieces = [
@@ -235,9 +242,10 @@ def statements(entities: list[Entity]) -> list[Statement]:
     """All SQL of the record types, in an order that runs: tables first, then what refers to them."""
     found = [_table(e) for e in entities]
     for entity in entities:
-        if entity.number:
-            name = f"{entity.table}_number"
-            found.insert(0, Statement("sequence", entity.table, name, f"create sequence {name}"))
+        for field in entity.fields.values():
+            if field.series:
+                name = _sequence(entity, field)
+                found.insert(0, Statement("sequence", entity.table, name, f"create sequence {name}"))
     for part in (_constraints, _indexes, _policies, _rights, _triggers):
         for entity in entities:
             found.extend(part(entity))

@@ -57,6 +57,7 @@ class Context:
         self.ids = ids
         self.currency = currency
         self.after_commit: list[Callable[[], Awaitable[None]]] = []
+        self._elevations = 0
 
     @property
     def now(self) -> datetime:
@@ -66,11 +67,14 @@ class Context:
     @asynccontextmanager
     async def elevated(self) -> AsyncIterator[None]:
         """Rows beyond the caller's own, for the part of a behaviour that must touch them; identity in history stays."""
-        await self.db.execute(f"set local role {STAFF}; set local app.brands = '*'")
+        self._elevations += 1
         try:
+            if self._elevations == 1:
+                await self.db.execute(f"set local role {STAFF}; set local app.brands = '*'")
             yield
         finally:
-            if not self.db.is_closed():
+            self._elevations -= 1
+            if not self._elevations and not self.db.is_closed():
                 brands = self.principal.brands
                 told = "*" if brands is None else "{" + ",".join(sorted(brands)) + "}"
                 await self.db.execute(

@@ -74,7 +74,8 @@ begin
   return new;
 end $$;
 
--- Writes what changed; columns named as arguments are secrets: that they changed is told, what they held is not.
+-- Writes what changed. Columns named as arguments are secrets: that they changed is told, what they held is not; those
+-- with a dash before them are not told at all.
 create function app.remember() returns trigger language plpgsql security definer
   set search_path = public, pg_temp as $$
 declare
@@ -94,11 +95,14 @@ begin
     subject := new;
     select coalesce(jsonb_object_agg(key, jsonb_build_array(was -> key, value)), '{}') into told
       from jsonb_each(now_is) where value is distinct from was -> key;
-    if told = '{}' and coalesce(current_setting('app.command', true), '') = '' then return null; end if;
   end if;
   for i in 0 .. tg_nargs - 1 loop
-    if told ? tg_argv[i] then told := jsonb_set(told, array[tg_argv[i]], '["***", "***"]'); end if;
+    if tg_argv[i] like '-%' then told := told - substr(tg_argv[i], 2);
+    elsif told ? tg_argv[i] then told := jsonb_set(told, array[tg_argv[i]], '["***", "***"]'); end if;
   end loop;
+  if tg_op = 'UPDATE' and told = '{}' and coalesce(current_setting('app.command', true), '') = '' then
+    return null;
+  end if;
   insert into history (at, entity, record_id, version, op, command, actor, on_behalf_of, request_id, changes)
     values (app.moment(), tg_table_name, subject.id, subject.version,
             case tg_op when 'INSERT' then 'CREATE' else tg_op end,

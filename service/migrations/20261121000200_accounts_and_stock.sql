@@ -24,6 +24,7 @@ begin
 end $$;
 
 create sequence vehicle_import_number;
+create sequence vehicle_listing_number;
 create sequence account_number;
 create table brand (
   id uuid primary key,
@@ -297,7 +298,7 @@ create table vehicle (
   created_at timestamptz not null,
   updated_at timestamptz not null,
   external_keys jsonb not null default '[]',
-  listing_number text not null,
+  listing_number text not null default app.series('vehicle_listing_number', 'V-', 8),
   vin text,
   registration_number text,
   definition_id uuid,
@@ -564,8 +565,8 @@ create index asset_milestone_asset_id_created_at_id_idx on asset_milestone (asse
 create index asset_milestone_audience_created_at_id_idx on asset_milestone (audience, created_at desc, id desc) where audience > 0;
 create index asset_milestone_location_id_idx on asset_milestone (location_id);
 create index vehicle_created_at_id_idx on vehicle (created_at desc, id desc);
-create unique index vehicle_vin_key on vehicle (vin) where vin is not null;
 create unique index vehicle_listing_number_key on vehicle (listing_number);
+create unique index vehicle_vin_key on vehicle (vin) where vin is not null;
 create unique index vehicle_asset_id_key on vehicle (asset_id) where asset_id is not null;
 create index vehicle_dealer_account_id_created_at_id_idx on vehicle (dealer_account_id, created_at desc, id desc);
 create index vehicle_asset_id_created_at_id_idx on vehicle (asset_id, created_at desc, id desc);
