@@ -19,6 +19,7 @@ from service.api.table import table
 from service.ops.deadlines import Deadlines
 from service.services import Services
 from service.settings import Settings, load
+from service.stock import followed
 
 log = structlog.get_logger("forecourt.app")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -34,6 +35,7 @@ def create_app(settings: Settings | None = None, services: Services | None = Non
         async with AsyncExitStack() as stack:
             stack.push_async_callback(services.close)
             await services.open()
+            await stack.enter_async_context(followed(services))
             yield
 
     app = Litestar(

@@ -12,6 +12,7 @@ from domain.kit.ids import Ids, new_id
 from domain.kit.policy import Principal
 from domain.kit.query import Cursors
 from domain.kit.store import Context
+from inventory.follower import StockFollower
 from service.settings import Settings
 
 
@@ -28,6 +29,7 @@ class Services:
         self.ids = ids
         self.epoch = ""
         self.parts: dict[str, Any] = {}
+        self.stock: StockFollower
 
     async def open(self) -> None:
         """Read what a process needs to know of its database."""

@@ -192,7 +192,7 @@ def _named(seen: View) -> frozenset[str]:
     return seen.reads
 
 
-def _at_account(ctx: Context, entity: Entity, account_id: str | None, letter: str) -> View:
+def at_account(ctx: Context, entity: Entity, account_id: str | None, letter: str) -> View:
     """The view that counts for a row of that account; Forbidden where the caller's roles there lack the right."""
     held = ctx.principal.keys_at(account_id)
     if not entity.allows(held, letter):
@@ -212,7 +212,7 @@ async def _create(ctx: Context, entity: Entity, given: dict[str, Any]) -> Record
         account = given.get(entity.account) or (
             ctx.principal.account_id if entity.fields[entity.account].defaults_to == "account_id" else None
         )
-    exact = _at_account(ctx, entity, account, "c")
+    exact = at_account(ctx, entity, account, "c")
     forbidden_fields(given, exact.creates)
     nulls(entity, given)
     await references_visible(ctx, entity, given)
@@ -229,7 +229,7 @@ async def update(ctx: Context, entity: Entity, id: str, data: msgspec.Struct, ve
 
 
 async def _update(ctx: Context, entity: Entity, record: Record, given: dict[str, Any]) -> Record:
-    exact = _at_account(ctx, entity, getattr(record, entity.account) if entity.account else None, "u")
+    exact = at_account(ctx, entity, getattr(record, entity.account) if entity.account else None, "u")
     forbidden_fields(given, exact.updates)
     nulls(entity, given)
     await references_visible(ctx, entity, given)
@@ -241,7 +241,7 @@ async def delete(ctx: Context, entity: Entity, id: str, version: int | None) -> 
     open_view(entity, ctx.principal, "d")
     record = await ctx.get(entity.struct, id, lock=True)
     matched(record, version)
-    _at_account(ctx, entity, getattr(record, entity.account) if entity.account else None, "d")
+    at_account(ctx, entity, getattr(record, entity.account) if entity.account else None, "d")
     await ctx.delete(record)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -77,9 +78,10 @@ class Context:
             if not self._elevations and not self.db.is_closed():
                 brands = self.principal.brands
                 told = "*" if brands is None else "{" + ",".join(sorted(brands)) + "}"
-                await self.db.execute(
-                    f"set local role {ROLE_CLASS[self.principal.persona]}; set local app.brands = {literal(told)}"
-                )
+                with contextlib.suppress(asyncpg.InFailedSQLTransactionError):  # the rollback takes the role back
+                    await self.db.execute(
+                        f"set local role {ROLE_CLASS[self.principal.persona]}; set local app.brands = {literal(told)}"
+                    )
 
     async def find(self, kind: type[R], id: str, *, lock: bool = False) -> R | None:
         """The record, or None where it is absent or unseen; `lock` takes its row lock until the transaction ends."""

@@ -23,3 +23,17 @@ select distinct vehicle_id from stock_entry where location_id = any($1::uuid[]) 
 
 -- name: vehicles_of_dealers
 select distinct vehicle_id from stock_entry where dealer_account_id = any($1::uuid[]) order by vehicle_id;
+
+-- name: vehicle_seen
+-- One vehicle as its row policies let the caller see it; a car that stands in no stock any more counts as sold.
+select v.id, v.version + coalesce(e.version, 1) - 1 as version, v.vin, v.registration_number, e.stock_number,
+       v.listing_number, coalesce(e.brand, v.brand) as brand, v.make, v.model, v.trim, v.model_year, v.model_code,
+       v.body_style, v.drivetrain, v.fuel_type, v.transmission, v.exterior_color, v.interior_color, v.condition,
+       coalesce(e.status, 'SOLD') as status, coalesce(e.holds, '{}') as holds,
+       coalesce(e.visibility, 'OWN_GROUP') as visibility, e.available_on, e.price_minor, e.price_currency, e.price_tax,
+       v.odometer_value, v.odometer_unit, v.odometer_status, v.odometer_km, v.options, v.attributes, v.photos,
+       e.location_id, e.dealer_account_id, e.in_stock_since
+  from vehicle v
+  left join lateral (select * from stock_entry s where s.vehicle_id = v.id
+                      order by s.left_on desc nulls first, s.created_at desc, s.id desc limit 1) e on true
+ where v.id = $1;

@@ -1,0 +1,144 @@
+"""Vehicles over HTTP: criteria search, one vehicle, taking in and changing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from domain.kit.errors import (
+    AlreadyExists,
+    CursorInvalid,
+    FieldForbidden,
+    Forbidden,
+    Invalid,
+    KeyReused,
+    Malformed,
+    NotFound,
+    PreconditionRequired,
+    RequestInProgress,
+    StaleVersion,
+    Unavailable,
+    UnknownProperty,
+)
+from domain.kit.policy import keys
+from inventory import stock
+from inventory.criteria import SearchPage, SearchRequest
+from inventory.criteria_query import from_query
+from inventory.index import VehicleView
+from inventory.index.fragments import assemble, render
+from inventory.records import SELLERS
+from service.api.records import expected_version
+from service.api.routing import EVERYBODY, PREFIX, Answer, Call, Kind, Route
+from service.stock import audience, searched
+
+_SEARCH_PROBLEMS = (Malformed, UnknownProperty, Invalid, CursorInvalid, Unavailable)
+_KEEPERS = keys(" ".join(SELLERS)) | keys("DISTRIBUTION PRODUCT_MANAGER ADMIN inventory.sync")
+
+
+async def _search(call: Call) -> Any:
+    return await _page(call, call.body)
+
+
+async def _search_by_address(call: Call) -> Any:
+    return await _page(call, from_query(call.raw, call.services.stock.index.known_attributes))
+
+
+async def _page(call: Call, request: SearchRequest) -> Answer:
+    after = call.request.headers.get("x-after-change")
+    page = await searched(call.services, request, audience(call.principal), call.principal.name, after)
+    return Answer(page.encode())
+
+
+async def _one(call: Call) -> Any:
+    row, own = await stock.seen(call.ctx, call.id)
+    head, guarded = render(row)
+    shown = guarded if own or not audience(call.principal).guarded else b""
+    return Answer(bytes(assemble(head, shown, None, with_distance=False)), headers={"etag": f'"{row.version}"'})
+
+
+async def _take_in(call: Call) -> Any:
+    made = await stock.take_in(call.ctx, call.body)
+    call.params["id"] = made.id
+    answer = await _one(call)
+    answer.status = 201
+    answer.headers["location"] = f"{PREFIX}/vehicles/{made.id}"
+    return answer
+
+
+async def _change(call: Call) -> Any:
+    await stock.change(call.ctx, call.id, call.body, expected_version(call))
+    return await _one(call)
+
+
+ROUTES = [
+    Route(
+        method="POST",
+        path=f"{PREFIX}/vehicles/search",
+        object="vehicle",
+        action="search",
+        handler=_search,
+        kind=Kind.FREE,
+        grant=EVERYBODY,
+        summary="Search the stock of all locations by criteria, with exact totals, facets and relaxations",
+        body=SearchRequest,
+        returns=SearchPage,
+        problems=_SEARCH_PROBLEMS,
+    ),
+    Route(
+        method="GET",
+        path=f"{PREFIX}/vehicles",
+        object="vehicle",
+        action="search",
+        handler=_search_by_address,
+        kind=Kind.FREE,
+        grant=EVERYBODY,
+        summary="The same search by query parameters, for people",
+        returns=SearchPage,
+        query=None,
+        problems=_SEARCH_PROBLEMS,
+    ),
+    Route(
+        method="GET",
+        path=f"{PREFIX}/vehicles/{{id}}",
+        object="vehicle",
+        action="get",
+        handler=_one,
+        kind=Kind.READ,
+        grant=EVERYBODY,
+        summary="One vehicle with its open stock entry",
+        returns=VehicleView,
+        problems=(NotFound,),
+    ),
+    Route(
+        method="POST",
+        path=f"{PREFIX}/vehicles",
+        object="vehicle",
+        action="create",
+        handler=_take_in,
+        kind=Kind.WRITE,
+        grant=_KEEPERS,
+        summary="Take a vehicle into stock",
+        body=stock.NewVehicle,
+        returns=VehicleView,
+        status=201,
+        idempotent=True,
+        problems=(
+            Malformed, UnknownProperty, Invalid, Forbidden, FieldForbidden, AlreadyExists, RequestInProgress, KeyReused,
+        ),
+    ),
+    Route(
+        method="PATCH",
+        path=f"{PREFIX}/vehicles/{{id}}",
+        object="vehicle",
+        action="update",
+        handler=_change,
+        kind=Kind.WRITE,
+        grant=_KEEPERS,
+        summary="Change a vehicle or its stock entry; If-Match holds the version read",
+        body=stock.VehicleInput,
+        returns=VehicleView,
+        problems=(
+            Malformed, UnknownProperty, Invalid, Forbidden, FieldForbidden, NotFound, AlreadyExists, StaleVersion,
+            PreconditionRequired,
+        ),
+    ),
+]  # fmt: skip

@@ -1,0 +1,59 @@
+"""The stock index of one process: made from the settings, followed while the process lives, asked by the routes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from domain.kit.errors import Unavailable
+from domain.kit.policy import Principal
+from inventory.criteria import SearchPage, SearchRequest
+from inventory.follower import StockFollower
+from inventory.index import Audience, StockIndex
+from service.services import Services
+
+INLINE_ROWS = 200_000
+"""Up to so many vehicles a search takes well under a millisecond and runs on the event loop; beyond, in a thread."""
+
+
+@asynccontextmanager
+async def followed(services: Services) -> AsyncIterator[StockFollower]:
+    """The index of this process, loading and following in the background until the block ends."""
+    index = StockIndex(
+        secret=services.settings.secret_key.encode(),
+        currency=services.settings.currency,
+        today=lambda: services.clock().date(),
+    )
+    follower = StockFollower(services.database, index)
+    services.stock = follower
+    task = asyncio.create_task(follower.run(), name="stock follower")
+    try:
+        yield follower
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+def audience(principal: Principal) -> Audience:
+    """The caller as the index must know them; equal to the row policies of vehicles."""
+    brands = principal.brands
+    if principal.sees_everything:
+        return Audience(guarded=False, everything=True, brands=brands)
+    if principal.persona == "PARTNER":
+        return Audience(guarded=False, units=frozenset(principal.group_units or principal.units))
+    return Audience()
+
+
+async def searched(
+    services: Services, request: SearchRequest, asking: Audience, caller: str, after: str | None
+) -> SearchPage:
+    """A page of the stock as the audience sees it, not older than the token `after`; Unavailable while loading."""
+    follower = services.stock
+    if not follower.ready:
+        raise Unavailable("The stock index is loading", retry_after=1)
+    if after is not None:
+        await follower.reached(after)
+    if follower.index.count <= INLINE_ROWS:
+        return follower.index.search(request, asking, caller)
+    return await asyncio.to_thread(follower.index.search, request, asking, caller)
