@@ -5,7 +5,7 @@
 PYTHON ?= python3
 PY := .venv/bin/python
 PIP := $(PY) -m pip --quiet --disable-pip-version-check
-CONSTRAINTS := $(wildcard .constraints.txt)
+CONSTRAINTS := .constraints.txt
 KERNELS := $(wildcard core_ext/*.pyx core_ext/*.pxd core_ext/*.h)
 ASSETS := $(if $(wildcard package-lock.json),.venv/assets.stamp)
 WORKERS ?= 2
@@ -45,12 +45,12 @@ clean:
 .venv/tools.stamp: .venv/python.stamp pyproject.toml $(CONSTRAINTS)
 	@echo "Installing what the build needs …"
 	$(PY) -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")' > .venv/tools.txt
-	$(PIP) install $(CONSTRAINTS:%=-c %) -r .venv/tools.txt
+	$(PIP) install -c $(CONSTRAINTS) -r .venv/tools.txt
 	@touch $@
 
 .venv/installed.stamp: .venv/tools.stamp setup.py
 	@echo "Installing Forecourt and building its kernels …"
-	$(PIP) install $(CONSTRAINTS:%=-c %) --no-build-isolation -e .
+	$(PIP) install -c $(CONSTRAINTS) --no-build-isolation -e .
 	@touch $@ .venv/kernels.stamp
 
 .venv/kernels.stamp: .venv/installed.stamp $(KERNELS)
@@ -70,5 +70,5 @@ clean:
 
 .venv/test.stamp: .venv/installed.stamp
 	@echo "Installing what the tests need …"
-	$(PIP) install $(CONSTRAINTS:%=-c %) --no-build-isolation -e '.[test]'
+	$(PIP) install -c $(CONSTRAINTS) --no-build-isolation -e '.[test]'
 	@touch $@
