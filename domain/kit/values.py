@@ -136,8 +136,8 @@ class ExternalKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Address(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """A postal address as written on a letter."""
 
-    street: Annotated[str | None, Meta(max_length=200)] = None
-    city: Annotated[str | None, Meta(max_length=100)] = None
-    region: Annotated[str | None, Meta(max_length=100)] = None
+    street: Annotated[str, Meta(max_length=200)] | None = None
+    city: Annotated[str, Meta(max_length=100)] | None = None
+    region: Annotated[str, Meta(max_length=100)] | None = None
     postcode: Postcode | None = None
     country: Country | None = None
