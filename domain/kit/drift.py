@@ -81,8 +81,7 @@ async def difference(connection: asyncpg.Connection, entities: list[Entity]) -> 
 
 def draft(entities: list[Entity], declared: Pieces, migrated: Pieces) -> str:
     """The SQL that makes the migrated schema equal to the declared one; removals are comments to decide on."""
-    known = {table for kind, table, _ in migrated if kind == "column"}
-    new = {table for kind, table, _ in declared if kind == "column"} - known
+    new = {table for kind, table, name in declared if kind == "column" and name == "id"}
     lines = [
         statement.sql + ";"
         for statement in statements(entities)

@@ -114,6 +114,10 @@ class TooLarge(Problem):
     slug, title, status = "too-large", "The request is larger than this address takes", 413
 
 
+class ResultTooLarge(TooLarge):
+    slug, title = "result-too-large", "The result is larger than a job may keep"
+
+
 class UnsupportedMediaType(Problem):
     slug, title, status = "unsupported-media-type", "The body's media type is not taken here", 415
 

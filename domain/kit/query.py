@@ -12,7 +12,7 @@ import msgspec
 
 from domain.kit.errors import CursorInvalid, FieldError, Malformed, UnknownProperty
 from domain.kit.fields import Field
-from domain.kit.money import digits, to_minor
+from domain.kit.money import AmountText, to_minor
 from domain.kit.policy import Principal
 from domain.kit.record import Entity
 from domain.kit.schema import quoted
@@ -186,8 +186,8 @@ def _clause(field: Field, condition: Condition, where: str, arguments: Arguments
         return f"{column} is {'' if wanted else 'not '}null"
     if field.is_money:
         try:
-            minor = [to_minor(text, currency) for text in condition.values if digits(currency) >= 0]
-        except (ValueError, ArithmeticError):
+            minor = [to_minor(msgspec.convert(text, AmountText), currency) for text in condition.values]
+        except (ValueError, msgspec.ValidationError):
             raise Malformed.at(where, f"is not an amount in {currency}") from None
         in_currency = f"{field.name}_currency = {arguments.place(currency, 'text')}"
         return f"{in_currency} and {_compared(column, condition.operator, minor, 'bigint', arguments)}"

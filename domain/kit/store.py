@@ -58,6 +58,7 @@ class Context:
         self.ids = ids
         self.currency = currency
         self.after_commit: list[Callable[[], Awaitable[None]]] = []
+        self.pushed = False
         self._elevations = 0
 
     @property
@@ -101,7 +102,7 @@ class Context:
         build = records(kind.entity)
         return [cast("R", build(row)) for row in rows]
 
-    async def create(self, kind: type[R], **values: Any) -> R:
+    async def create(self, kind: type[R], /, **values: Any) -> R:
         """Make a record. Forbidden outside the caller's scope, AlreadyExists, Invalid for a broken reference."""
         entity = kind.entity
         moment = self.now
@@ -120,7 +121,7 @@ class Context:
         await publish(self, f"{entity.name}.created", made, values)
         return made
 
-    async def update(self, record: R, *, event: str = "updated", **changes: Any) -> R:
+    async def update(self, record: R, /, *, event: str = "updated", **changes: Any) -> R:
         """Change a record that was read in this transaction; without changes it comes back as it is."""
         entity = record.entity
         changes = {name: value for name, value in changes.items() if getattr(record, name) != value}
