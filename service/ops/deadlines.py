@@ -1,18 +1,22 @@
 """Cuts clients that send too slowly, too much or do not read, so that the others are served."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
+from litestar.enums import ScopeType
+from litestar.types import (
+    ASGIApp,
+    HTTPResponseBodyEvent,
+    HTTPResponseStartEvent,
+    Message,
+    Receive,
+    Scope,
+    Send,
+)
 
 from domain.kit.errors import Problem, RequestTimeout, TooLarge
-
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _DRAIN_BYTES = 4_000_000
 _DRAIN_SECONDS = 2.0
@@ -21,8 +25,8 @@ _DRAIN_SECONDS = 2.0
 class BodyLimit(msgspec.Struct, frozen=True):
     """How much a route takes and how fast it must come.
 
-    The body must be complete after `grace_seconds`; where `bytes_per_second` is not 0 (streamed routes), after that
-    grace it must only have come at that rate on average. Each piece of a streamed answer must be read within
+    The service waits `grace_seconds` in all for the body and, where `bytes_per_second` is not 0 (streamed routes), as
+    much longer as what has come would take at that rate. Each piece of a streamed answer must be read within
     `answer_seconds`.
     """
 
@@ -31,8 +35,8 @@ class BodyLimit(msgspec.Struct, frozen=True):
     bytes_per_second: int = 0
     answer_seconds: float = 30.0
 
-    def deadline(self, received: int) -> float:
-        """Seconds after the request's begin at which the next piece must be there."""
+    def patience(self, received: int) -> float:
+        """Seconds to wait in all for the piece after those received."""
         return self.grace_seconds + (received / self.bytes_per_second if self.bytes_per_second else 0.0)
 
 
@@ -55,13 +59,13 @@ class _Cut(BaseException):
 class Deadlines:
     """ASGI middleware that holds each request to the body limit which `limit_of` finds for it."""
 
-    def __init__(self, app: App, limit_of: Callable[[Scope], BodyLimit] = limit_of_route) -> None:
+    def __init__(self, app: ASGIApp, limit_of: Callable[[Scope], BodyLimit] = limit_of_route) -> None:
         self._app = app
         self._limit_of = limit_of
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes the request on; answers 408 or 413 itself when the body is late or too large."""
-        if scope["type"] == "http":
+        if scope["type"] == ScopeType.HTTP:
             await _Request(self._limit_of(scope), receive, send).serve(self._app, scope)
         else:
             await self._app(scope, receive, send)
@@ -70,14 +74,14 @@ class Deadlines:
 class Running:
     """ASGI middleware, outside of everything else, that knows the requests in work."""
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self._app = app
         self._tasks: set[asyncio.Task[Any]] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes the request on."""
         task = asyncio.current_task()
-        if scope["type"] == "lifespan" or task is None:
+        if scope["type"] not in (ScopeType.HTTP, ScopeType.WEBSOCKET) or task is None:
             await self._app(scope, receive, send)
             return
         self._tasks.add(task)
@@ -97,13 +101,13 @@ class _Request:
         self._limit = limit
         self._receive = receive
         self._send = send
-        self._began = asyncio.get_running_loop().time()
+        self._waited = 0.0  # for the client alone: an application that reads slowly is not the client's fault
         self._received = 0
         self._complete = False
         self._started = False
         self._refusal: Problem | None = None
 
-    async def serve(self, app: App, scope: Scope) -> None:
+    async def serve(self, app: ASGIApp, scope: Scope) -> None:
         length = next((value for name, value in scope["headers"] if name == b"content-length"), b"")
         if length.isdigit() and int(length) > self._limit.most_bytes:
             self._refusal = self._too_large()
@@ -119,15 +123,18 @@ class _Request:
         if self._refusal is not None and not self._started:
             await self._refuse()
 
-    async def receive(self) -> Message:
+    async def receive(self) -> Any:
         if self._complete:
             return await self._receive()
+        loop = asyncio.get_running_loop()
+        began = loop.time()
         try:
-            async with asyncio.timeout_at(self._began + self._limit.deadline(self._received)):
+            async with asyncio.timeout(self._limit.patience(self._received) - self._waited):
                 message = await self._receive()
         except TimeoutError:
             self._refusal = RequestTimeout("The body did not arrive in time.")
             raise _Cut from None
+        self._waited += loop.time() - began
         if message["type"] == "http.request":
             self._received += len(message.get("body", b""))
             self._complete = not message.get("more_body", False)
@@ -172,8 +179,8 @@ class _Request:
             (b"content-length", str(len(body)).encode()),
             (b"connection", b"close"),
         ]
-        await self._send({"type": "http.response.start", "status": refusal.status, "headers": headers})
-        await self._send({"type": "http.response.body", "body": body})
+        await self._send(HTTPResponseStartEvent(type="http.response.start", status=refusal.status, headers=headers))
+        await self._send(HTTPResponseBodyEvent(type="http.response.body", body=body, more_body=False))
 
     async def _drain(self) -> None:
         """Reads a little more: a client still sending would see a reset connection instead of the answer."""
@@ -181,7 +188,7 @@ class _Request:
         try:
             async with asyncio.timeout(_DRAIN_SECONDS):
                 while drained < _DRAIN_BYTES and not self._complete:
-                    message = await self._receive()
+                    message: Any = await self._receive()
                     drained += len(message.get("body", b""))
                     self._complete = not message.get("more_body", False)
         except TimeoutError:

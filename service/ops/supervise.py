@@ -21,6 +21,7 @@ from service.settings import OperatorError, Settings
 
 _CHILD_SECONDS = 6.0  # a web worker cuts what still runs after four
 _CALM_SECONDS = 30.0
+_TRIES_BEFORE_SERVING = 3
 _SLOWEST_RESTART = 10.0
 
 LoadDemo = Callable[[Settings, str, Progress], Awaitable[None]]
@@ -85,6 +86,7 @@ class _Service:
         self._progress = Progress()
         self._server: postgres.Server | None = None
         self._stopping = False
+        self._serves = False
         # The server ends with the thread that started it: this one lasts as long as the process.
         self._keeper = ThreadPoolExecutor(1, thread_name_prefix="postgres")
 
@@ -199,7 +201,7 @@ class _Service:
         environ.pop("FORECOURT_DATABASE_OWNER_URL", None)
         environ["FORECOURT_DATA_DIR"] = str(self._settings.data_dir)
         loop = asyncio.get_running_loop()
-        pause = 0.2
+        pause, tries = 0.2, 0
         while True:
             began = loop.time()
             process = await asyncio.create_subprocess_exec(
@@ -216,6 +218,9 @@ class _Service:
                 await asyncio.shield(_end(process))
             if code == web.CANNOT_START:
                 raise OperatorError(f"The {name} cannot start; it has said why.")
+            tries += 1
+            if tries >= _TRIES_BEFORE_SERVING and not self._serves:
+                raise OperatorError(f"The {name} ended {tries} times before anything was served; it has said why.")
             pause = 0.2 if loop.time() - began > _CALM_SECONDS else min(pause * 2, _SLOWEST_RESTART)
             self._progress.line(f"The {name} has ended with code {code}; starting it again in {pause:.1f} s")
             await asyncio.sleep(pause)
@@ -224,6 +229,7 @@ class _Service:
         with self._progress.step("Starting the workers"):
             while not await self._ready():  # noqa: ASYNC110 - other processes become ready
                 await asyncio.sleep(0.1)
+        self._serves = True
         self._progress.line(f"Forecourt serves at {self._settings.public_url} (Ctrl-C stops it)")
 
     async def _ready(self) -> bool:

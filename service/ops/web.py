@@ -13,9 +13,10 @@ import uvloop
 from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.server.embed import Server
+from litestar.types import ASGIApp
 
 from service.ops import lifeline
-from service.ops.deadlines import App, Running
+from service.ops.deadlines import Running
 from service.settings import OperatorError, Settings, load
 
 APP = "service.app:create_app"
@@ -39,7 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
     module, _, name = options.app.partition(":")
     try:
         settings = load()
-        create_app: Callable[[Settings], App] = getattr(importlib.import_module(module), name)
+        create_app: Callable[[Settings], ASGIApp] = getattr(importlib.import_module(module), name)
         uvloop.run(_serve(Running(create_app(settings)), settings, options.header_seconds))
     except OperatorError as problem:
         print(problem, file=sys.stderr)

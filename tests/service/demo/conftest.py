@@ -2,9 +2,16 @@
 
 import pytest
 
+from inventory.importing.values import Aliases, shipped_spellings
 from inventory.vehicle_row import VehicleRow
 from service.demo.customers import Customer
 from service.demo.world import World, tiny
+
+
+@pytest.fixture(scope="package")
+def aliases() -> Aliases:
+    """The spellings of values that imports know."""
+    return Aliases(shipped_spellings())
 
 
 @pytest.fixture(scope="package")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from inventory.importing.values import Aliases, shipped_aliases
+from inventory.importing.values import Aliases
 from service.demo.definitions import DATA_FILE, Definition, load_definitions, read_definitions, write_definitions
 from service.demo.derive import body_style, derive, read_epa, split_names, strip_name, transmission
 from service.demo.market import MAKES
@@ -117,8 +117,7 @@ def test_the_data_file_is_what_the_public_file_gives(real_data: Callable[[str], 
     assert tuple(derive(read_epa(real_data("definitions_epa.csv.gz")))) == load_definitions()
 
 
-def test_values_are_spelt_as_imports_spell_them() -> None:
-    aliases = Aliases(shipped_aliases())
+def test_values_are_spelt_as_imports_spell_them(aliases: Aliases) -> None:
     sold = {make.name for make in MAKES}
     for name in ("body_style", "drivetrain", "transmission", "fuel_type"):
         values = {getattr(definition, name) for definition in load_definitions()}

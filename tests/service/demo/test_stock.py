@@ -10,7 +10,7 @@ from datetime import date
 import numpy as np
 import pytest
 
-from inventory.importing.values import Aliases, shipped_aliases
+from inventory.importing.values import Aliases
 from inventory.vehicle_row import CONDITIONS, HOLDS, STATUSES, VISIBILITIES, VehicleRow
 from inventory.vin import agrees_with_year, check_digit_holds, shape_fault
 from service.demo.equipment import EXTERIOR_COLORS, INTERIOR_COLORS, PACKAGES
@@ -133,10 +133,11 @@ def test_kilometres_are_the_miles_given_and_whole(stock: list[VehicleRow]) -> No
             assert abs(row.odometer_value * factor - row.odometer_km) <= 0.5
 
 
-def test_colours_are_as_frequent_as_on_the_road_and_spelt_as_imports_spell_them(stock: list[VehicleRow]) -> None:
+def test_colours_are_as_frequent_as_on_the_road_and_spelt_as_imports_spell_them(
+    stock: list[VehicleRow], aliases: Aliases
+) -> None:
     commonest = [color for color, _ in Counter(row.exterior_color for row in stock).most_common(6)]
     assert commonest == ["White", "Black", "Gray", "Silver", "Blue", "Red"]
-    aliases = Aliases(shipped_aliases())
     for color in (*EXTERIOR_COLORS, *INTERIOR_COLORS):
         assert aliases.value("color", color) == color
     assert {row.exterior_color for row in stock} == set(EXTERIOR_COLORS)

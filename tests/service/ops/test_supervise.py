@@ -178,6 +178,12 @@ def test_an_application_that_cannot_start_stops_the_start(folder: Path) -> None:
     assert service.process.wait(20) == 1
 
 
+def test_an_application_that_crashes_before_it_serves_is_given_up(folder: Path) -> None:
+    service = Service(folder, "create_crashing")
+    service.until("ended 3 times before anything was served")
+    assert service.process.wait(20) == 1
+
+
 def test_a_demo_is_never_served_as_the_real_thing_nor_the_reverse(service: Service, folder: Path) -> None:
     service.stop()
     real = Service(folder, FORECOURT_DEMO="0", FORECOURT_SECRET_KEY="x" * 48)

@@ -5,8 +5,9 @@ import sys
 
 import asyncpg
 import msgspec
+from litestar.types import ASGIApp, Receive, Scope, Send
 
-from service.ops.deadlines import App, BodyLimit, Deadlines, Receive, Scope, Send
+from service.ops.deadlines import BodyLimit, Deadlines
 from service.ops.progress import Progress
 from service.ops.supervise import Command, serve
 from service.settings import OperatorError, Settings, load
@@ -19,7 +20,7 @@ def limit_of(scope: Scope) -> BodyLimit:
     return STREAM if scope["path"] == "/stream" else SLOW
 
 
-def create_app(settings: Settings) -> App:
+def create_app(settings: Settings) -> ASGIApp:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             while True:
@@ -57,8 +58,12 @@ def create_app(settings: Settings) -> App:
     return Deadlines(app, limit_of)
 
 
-def create_broken(settings: Settings) -> App:
+def create_broken(settings: Settings) -> ASGIApp:
     raise OperatorError("This application cannot start.")
+
+
+def create_crashing(settings: Settings) -> ASGIApp:
+    raise ZeroDivisionError
 
 
 async def load_demo(settings: Settings, owner: str, progress: Progress) -> None:
