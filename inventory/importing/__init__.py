@@ -1,0 +1,1 @@
+"""Bringing stock in from files: bytes → rows → mapped and normalised vehicles, with every row accounted for."""
