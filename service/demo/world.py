@@ -9,6 +9,7 @@ from functools import cached_property
 from inventory.vehicle_row import VehicleRow
 from service.demo.catalogue import Catalogue, Variant, build_catalogue
 from service.demo.customers import Customer, Customers
+from service.demo.identity import uuid_text
 from service.demo.network import Account, Location, Network, build_network
 from service.demo.stock import BLOCK, Stock
 from service.demo.stock_columns import StockColumns, rows
@@ -55,6 +56,12 @@ class World:
     def variants(self) -> tuple[Variant, ...]:
         """The vehicle definitions, in the order that stock columns index."""
         return self.catalogue.variants
+
+    @cached_property
+    def products(self) -> dict[tuple[str, str], str]:
+        """The ids of the products, one for each model of the organisation's brands."""
+        models = dict.fromkeys((one.make, one.model) for one in self.variants if one.brand is not None)
+        return {model: uuid_text(0, "product", at) for at, model in enumerate(models)}
 
     @cached_property
     def network(self) -> Network:

@@ -1,6 +1,6 @@
 """The demo world in a database: all there, once, told in history, and as the generator says it."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
@@ -30,18 +30,10 @@ def quiet() -> Progress:
 
 
 @pytest.fixture
-async def connection(fresh_database: Addresses) -> AsyncIterator[Any]:
-    assert fresh_database.owner is not None
-    opened = await asyncpg.connect(fresh_database.owner)
+async def connection(loaded: str) -> AsyncIterator[Any]:
+    opened = await asyncpg.connect(loaded)
     yield opened
     await opened.close()
-
-
-@pytest.fixture
-async def loaded(fresh_database: Addresses, small_world: World) -> str:
-    assert fresh_database.owner is not None
-    await load_world(small_world, fresh_database.owner, quiet())
-    return fresh_database.owner
 
 
 async def test_every_vehicle_is_stored_as_generated(loaded: str, connection: Any, small_world: World) -> None:
@@ -146,35 +138,35 @@ async def test_loading_again_changes_nothing(loaded: str, connection: Any, small
     assert await connection.fetchrow(COUNTS) == before
 
 
-async def test_a_load_that_was_cut_off_goes_on(
-    fresh_database: Addresses, connection: Any, monkeypatch: pytest.MonkeyPatch
+async def test_a_load_that_was_cut_off_goes_on_and_a_bigger_world_adds_to_it(
+    fresh_database: Addresses, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Cut after each of its inserts in turn, the load is complete at last and nothing is there twice."""
+    """Cut at many places one after the other, the load is complete at last and nothing is there twice."""
     assert fresh_database.owner is not None
     world = tiny(seed=9)
-    insert, left = load._insert, 0
+    insert = load._insert
+    for inserts in (1, 6, 9, 17, 20):
+        left = iter(range(inserts))
 
-    async def cut(at: Any, batch: Any) -> int:
-        nonlocal left
-        left -= 1
-        if left < 0:
-            raise ConnectionError("cut")
-        return await insert(at, batch)
+        async def cut(at: Any, batch: Any, left: Iterator[int] = left) -> int:
+            if next(left, None) is None:
+                raise ConnectionError("cut")
+            return await insert(at, batch)
 
-    monkeypatch.setattr(load, "_insert", cut)
-    for left in (1, 6, 9, 17, 22):  # noqa: B007 - read by cut
+        monkeypatch.setattr(load, "_insert", cut)
         with pytest.raises(ConnectionError):
             await load_world(world, fresh_database.owner, quiet())
     monkeypatch.undo()
     await load_world(world, fresh_database.owner, quiet())
-    assert await connection.fetchval("select count(*) from stock_entry") == 50
-    assert await connection.fetchval("select count(*) from account where type = 'CUSTOMER'") == 12
-    assert await connection.fetchval("select count(*) from vehicle_definition") == len(world.variants)
-
-
-async def test_a_bigger_world_of_the_same_network_adds_to_a_smaller_one(loaded: str, connection: Any) -> None:
-    await load_world(World(vehicles=80, dealers=3, groups=2, customers=12), loaded, quiet())
-    assert await connection.fetchval("select count(*) from stock_entry") == 80
+    bigger = World(9, 9_000, dealers=3, groups=2, customers=12)
+    await load_world(bigger, fresh_database.owner, quiet())
+    connection = await asyncpg.connect(fresh_database.owner)
+    try:
+        assert await connection.fetchval("select count(*) from stock_entry") == 9_000
+        assert await connection.fetchval("select count(*) from account where type = 'CUSTOMER'") == 12
+        assert await connection.fetchval("select count(*) from vehicle_definition") == len(world.variants)
+    finally:
+        await connection.close()
 
 
 async def test_a_demo_of_another_network_is_refused(loaded: str) -> None:
@@ -182,13 +174,17 @@ async def test_a_demo_of_another_network_is_refused(loaded: str) -> None:
         await load_world(World(vehicles=50, dealers=5, groups=2, customers=12), loaded, quiet())
 
 
-async def test_the_demo_stands_as_of_today_and_says_what_it_does(fresh_database: Addresses, connection: Any) -> None:
+async def test_the_demo_stands_as_of_today_and_says_what_it_does(fresh_database: Addresses) -> None:
     out = StringIO()
     settings = Settings(secret_key="x" * 48, demo=True, demo_vehicles=30, data_dir=Path("unused"))
     assert fresh_database.owner is not None
     await load_demo(settings, fresh_database.owner, Progress(out), lambda: datetime(2027, 5, 4, 12, tzinfo=UTC))
-    newest = await connection.fetchval("select max(in_stock_since) from stock_entry")
-    assert newest.year == 2027
-    assert await connection.fetchval("select max(model_year) from vehicle_definition") == 2028
-    assert await connection.fetchval("select count(*) from account where type = 'DEALER'") == 60
+    connection = await asyncpg.connect(fresh_database.owner)
+    try:
+        newest = await connection.fetchval("select max(in_stock_since) from stock_entry")
+        assert newest.year == 2027
+        assert await connection.fetchval("select max(model_year) from vehicle_definition") == 2028
+        assert await connection.fetchval("select count(*) from account where type = 'DEALER'") == 60
+    finally:
+        await connection.close()
     assert "Loading vehicles: done" in out.getvalue()
