@@ -52,6 +52,7 @@ def kernels() -> list[Extension]:
         "initializedcheck": DEBUG,
         "cdivision": True,
         "embedsignature": True,
+        "show_performance_hints": not DEBUG,
     }
     return cythonize(extensions, build_dir=str(BUILD / "c"), compiler_directives=directives) if extensions else []
 

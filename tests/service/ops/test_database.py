@@ -1,6 +1,7 @@
 """Making a database ready: roles, rights and migrations, on our own server and on anybody's."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -14,6 +15,7 @@ from service.ops.postgres import Server
 from service.settings import OperatorError
 
 pytestmark = pytest.mark.postgres_versions
+NEW = f"not yet migrated {os.getpid()}"
 
 
 async def ask(dsn: str, query: str, *values: object, role: str | None = None) -> object:
@@ -27,9 +29,9 @@ async def ask(dsn: str, query: str, *values: object, role: str | None = None) ->
 @pytest.fixture
 async def empty(server: Server) -> AsyncIterator[Addresses]:
     """A prepared database without migrations."""
-    addresses = await prepared(server, "not yet migrated")
+    addresses = await prepared(server, NEW)
     yield addresses
-    await ask(server.dsn(), 'drop database "not yet migrated" with (force)')
+    await ask(server.dsn(), f'drop database "{NEW}" with (force)')
 
 
 async def test_preparing_and_migrating_again_changes_nothing(server: Server, empty: Addresses) -> None:
@@ -37,7 +39,7 @@ async def test_preparing_and_migrating_again_changes_nothing(server: Server, emp
     told: list[str] = []
     await migrate(empty, told.append)
     assert len(told) == len(versions())
-    assert await prepared(server, "not yet migrated") == empty
+    assert await prepared(server, NEW) == empty
     await migrate(empty, told.append)
     assert len(told) == len(versions())
     assert await pending(empty.service) == []
@@ -51,9 +53,9 @@ async def test_several_nodes_that_migrate_at_once_wait_for_each_other(empty: Add
 
 
 async def test_several_starts_at_once_prepare_one_database(server: Server) -> None:
-    made = await asyncio.gather(*(prepared(server, "made_at_once") for _ in range(4)))
+    made = await asyncio.gather(*(prepared(server, f"made_at_once_{os.getpid()}") for _ in range(4)))
     assert len(set(made)) == 1
-    await ask(server.dsn(), "drop database made_at_once with (force)")
+    await ask(server.dsn(), f"drop database made_at_once_{os.getpid()} with (force)")
 
 
 async def test_the_service_is_neither_owner_nor_above_row_security(database: Addresses) -> None:
@@ -70,11 +72,11 @@ async def test_the_service_is_neither_owner_nor_above_row_security(database: Add
 
 
 async def test_one_database_s_service_cannot_open_another_database(server: Server, database: Addresses) -> None:
-    other = await prepared(server, "somebody_elses")
-    stranger = other.service.replace("somebody_elses?", other_name(database) + "?")
+    other = await prepared(server, f"somebody_elses_{os.getpid()}")
+    stranger = other.service.replace(f"somebody_elses_{os.getpid()}?", other_name(database) + "?")
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
         await ask(stranger, "select 1")
-    await ask(server.dsn(), "drop database somebody_elses with (force)")
+    await ask(server.dsn(), f"drop database somebody_elses_{os.getpid()} with (force)")
 
 
 def other_name(addresses: Addresses) -> str:
@@ -133,31 +135,31 @@ async def test_a_failing_migration_is_undone_and_told(
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ("alter role odd superuser", "is a superuser"),
-        ("alter role odd bypassrls", "bypasses row security"),
-        ("alter database {name} owner to odd", "owns the database"),
-        ("revoke forecourt_staff from odd", "grant forecourt_staff to"),
-        ("grant forecourt_owner to odd", "revoke forecourt_owner from"),
+        ("alter role {odd} superuser", "is a superuser"),
+        ("alter role {odd} bypassrls", "bypasses row security"),
+        ("alter database {name} owner to {odd}", "owns the database"),
+        ("revoke forecourt_staff from {odd}", "grant forecourt_staff to"),
+        ("grant forecourt_owner to {odd}", "revoke forecourt_owner from"),
     ],
 )
 async def test_a_database_that_could_not_be_guarded_is_refused(
     server: Server, fresh_database: Addresses, change: str, told: str
 ) -> None:
-    name = other_name(fresh_database)
+    name, odd = other_name(fresh_database), f"odd_{os.getpid()}"
     admin = other_database(server.dsn(), name)
     try:
-        await ask(admin, "create role odd login noinherit")
-        await ask(admin, f"grant {', '.join(CLASSES)} to odd")
-        await ask(admin, f"grant connect on database {name} to odd")
-        dsn = server.dsn("odd", name)
+        await ask(admin, f"create role {odd} login noinherit")
+        await ask(admin, f"grant {', '.join(CLASSES)} to {odd}")
+        await ask(admin, f"grant connect on database {name} to {odd}")
+        dsn = server.dsn(odd, name)
         await check(Addresses(None, dsn))
-        await ask(admin, change.format(name=name))
+        await ask(admin, change.format(name=name, odd=odd))
         with pytest.raises(OperatorError, match=told):
             await check(Addresses(None, dsn))
     finally:
         await ask(admin, f"alter database {name} owner to postgres")
-        await ask(admin, "drop owned by odd")
-        await ask(admin, "drop role odd")
+        await ask(admin, f"drop owned by {odd}")
+        await ask(admin, f"drop role {odd}")
 
 
 async def test_an_unreachable_database_is_told_without_its_password() -> None:
