@@ -11,6 +11,7 @@ from domain.kit.db import Database, Deed
 from domain.kit.ids import Ids, new_id
 from domain.kit.policy import Principal
 from domain.kit.query import Cursors
+from domain.kit.queue import Bell
 from domain.kit.store import Context
 from inventory.follower import StockFollower
 from service.settings import Settings
@@ -28,13 +29,14 @@ class Services:
         self.clock = clock
         self.ids = ids
         self.epoch = ""
+        self.bell = Bell(self.database)
         self.parts: dict[str, Any] = {}
         self.stock: StockFollower
 
     async def open(self) -> None:
         """Read what a process needs to know of its database."""
         async with self.database.reading() as connection:
-            self.epoch = str(await connection.fetchval("select app.epoch()"))[:8]
+            self.epoch = str(await connection.fetchval("select app.epoch()"))
 
     async def close(self) -> None:
         """Let go of the database."""
@@ -50,9 +52,7 @@ class Services:
                 connection, principal, deed=deed, clock=self.clock, ids=self.ids, currency=self.settings.currency
             )
             yield ctx
+        if ctx.pushed:
+            self.bell.ring()
         for effect in ctx.after_commit:
             await effect()
-
-    def change_token(self, xid: str) -> str:
-        """The token of a write: which database epoch, which transaction."""
-        return f"{self.epoch}.{xid}"

@@ -105,7 +105,7 @@ def _names(seen: View) -> tuple[str, ...]:
     return tuple(name for name in seen.entity.fields if name in reads)
 
 
-def _selected(entity: Entity, principal: Principal, seen: View) -> tuple[str, Callable[[Any], msgspec.Struct]]:
+def selected(entity: Entity, principal: Principal, seen: View) -> tuple[str, Callable[[Any], msgspec.Struct]]:
     """The select list and the function from its rows to answers."""
     names = _names(seen)
     if principal.sees_everything or not _guarded(entity, principal.keys):
@@ -134,7 +134,7 @@ def _subset(entity: Entity, names: tuple[str, ...], shown: tuple[str, ...]) -> C
 async def read(ctx: Context, entity: Entity, id: str) -> msgspec.Struct:
     """One record as the caller may see it; NotFound."""
     seen = open_view(entity, ctx.principal)
-    select, present = _selected(entity, ctx.principal, seen)
+    select, present = selected(entity, ctx.principal, seen)
     row = await ctx.db.fetchrow(
         f"select {select} from {quoted(entity.table)} where id = $1",
         id_or_nobody(id),
@@ -150,7 +150,7 @@ def listing(
     """The statement of a list without its limit: SQL ending in `order by`, arguments, presenter and sort keys."""
     principal = ctx.principal
     seen = open_view(entity, principal)
-    select, present = _selected(entity, principal, seen)
+    select, present = selected(entity, principal, seen)
     arguments = Arguments()
     clauses = where(query, seen, principal, arguments, ctx.currency)
     keys = sort_columns(query, entity)

@@ -8,6 +8,9 @@ that were not visible then and are visible now.
 from __future__ import annotations
 
 import base64
+import re
+from datetime import datetime
+from typing import Any
 
 import msgspec
 
@@ -15,9 +18,9 @@ from domain.kit.db import Connection
 from domain.kit.errors import Malformed
 
 _QUERY = """
-select pg_current_snapshot()::text as snapshot, app.epoch()::text as epoch, c.entity, c.record_id, c.op
+select pg_current_snapshot()::text as snapshot, app.epoch()::text as epoch, c.entity, c.record_id, c.op, c.at, c.changes
   from (select 1) one left join (
-       select seq, entity, record_id, op from history
+       select seq, entity, record_id, op, at, changes from history
         where xid >= pg_snapshot_xmin($1::text::pg_snapshot)
           and not pg_visible_in_snapshot(xid, $1::text::pg_snapshot)
           and entity = any($2::text[])) c on true
@@ -54,25 +57,46 @@ class Mark(msgspec.Struct, frozen=True):
 
 
 class Change(msgspec.Struct, frozen=True):
-    """A record that has changed; what it is now is read from its table."""
+    """A record that has changed: what it is now is read from its table, what it was stands in `changes`."""
 
     entity: str
     record_id: str
     op: str
+    at: datetime
+    changes: dict[str, list[Any]]
+
+
+def written(epoch: str, xid: str, snapshot: str) -> str:
+    """The token of a write: its transaction, and the state that the transaction saw when it was done."""
+    return f"{epoch}.{xid}.{snapshot.replace(':', '-')}"
+
+
+_WRITTEN = re.compile(r"(?P<epoch>[0-9a-f-]{36})\.(?P<xid>\d{1,19})\.(?P<snapshot>\d{1,19}-\d{1,19}-[\d,]{0,4000})")
+_SNAPSHOT = re.compile(r"\d{1,19}:\d{1,19}:(\d{1,19}(,\d{1,19})*)?")
 
 
 def covered(mark: Mark, token: str) -> bool:
     """Whether a state contains what a change token (of a write, or an `as_of`) stands for; Malformed if it is none."""
-    epoch, dot, xid = token.partition(".")
-    if dot and xid.isascii() and xid.isdigit() and len(xid) < 20:
-        return mark.epoch.startswith(epoch) and mark.sees(int(xid))
+    found = _WRITTEN.fullmatch(token)
+    if found:
+        return mark.epoch == found["epoch"] and mark.sees(int(found["xid"]))
+    return mark.covers(parse(token))
+
+
+def parse(token: str) -> Mark:
+    """The state from which to follow so that nothing after the token is missed; Malformed if it is none."""
+    found = _WRITTEN.fullmatch(token)
     try:
-        text = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True).decode("ascii")
-        epoch, _, snapshot = text.partition("/")
-        other = Mark(epoch, snapshot)
-        return mark.covers(other)
+        if found:
+            epoch, snapshot = found["epoch"], found["snapshot"].replace("-", ":")
+        else:
+            text = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True).decode("ascii")
+            epoch, _, snapshot = text.partition("/")
+        if not _SNAPSHOT.fullmatch(snapshot):
+            raise ValueError
+        return Mark(epoch, snapshot)
     except ValueError:
-        raise Malformed("X-After-Change holds no change token") from None
+        raise Malformed("This is no change token") from None
 
 
 async def begin(connection: Connection) -> Mark:
@@ -87,4 +111,4 @@ async def changes(connection: Connection, after: Mark, entities: list[str]) -> t
     mark = Mark(rows[0]["epoch"], rows[0]["snapshot"])
     if mark.epoch != after.epoch:
         return mark, []
-    return mark, [Change(row["entity"], row["record_id"], row["op"]) for row in rows if row["entity"] is not None]
+    return mark, [Change(*row[2:]) for row in rows if row["entity"] is not None]

@@ -8,7 +8,8 @@ import msgspec
 from litestar import Request, Response
 from litestar.handlers import HTTPRouteHandler
 
-from domain.kit.db import Deed, one_change_token
+from domain.kit import feed
+from domain.kit.db import Deed, written
 from domain.kit.errors import Malformed, UnsupportedMediaType
 from service.api import bodies, idempotency
 from service.api.routing import Answer, Call, Kind, Route
@@ -55,6 +56,8 @@ async def dispatch(route: Route, request: Request[Any, Any, Any]) -> Response[An
         return response(route, await route.handler(call))
     deed = Deed(request_id=request_id(request))
     if route.kind is Kind.READ:
+        if after := request.headers.get("x-after-change"):
+            feed.parse(after)  # one PostgreSQL serves all nodes: a committed write is visible to every read of a table
         async with services.context(principal, deed, readonly=True) as call.ctx:
             return response(route, await route.handler(call))
     return await _write(call, deed, raw)
@@ -77,9 +80,9 @@ async def _write(call: Call, deed: Deed, raw: bytes) -> Response[Any]:
                     media_type="application/json",
                 )
         answer = response(route, await route.handler(call))
-        xid = await one_change_token(call.ctx.db)
-        if xid is not None:
-            answer.headers["x-change"] = services.change_token(xid)
+        done = await written(call.ctx.db)
+        if done is not None:
+            answer.headers["x-change"] = feed.written(services.epoch, *done)
         if claim is not None:
             kept = idempotency.Stored(answer.status_code or 200, dict(answer.headers), answer.content or b"")
             await idempotency.keep(call.ctx.db, claim, kept)
