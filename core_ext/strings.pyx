@@ -85,9 +85,9 @@ def sort(const uint8_t[::1] blob not None, const int64_t[::1] starts not None):
 
     String i is blob[starts[i]:starts[i + 1]]. O(n log n); nearly sorted input costs O(n). The GIL is released.
     """
+    _check(blob, starts)
     cdef Py_ssize_t i, n = starts.shape[0] - 1, shared
     cdef uint32_t[::1] order = np.zeros(n, np.uint32)
-    _check(blob, starts)
     if n == 0:
         return np.asarray(order)
     cdef Entry* entries = <Entry*>malloc(n * sizeof(Entry))

@@ -59,7 +59,7 @@ def answer(snapshot: Snapshot, request: SearchRequest, audience: Audience, calle
     started = time.perf_counter_ns()
     plan = Plan(request, audience, snapshot.vocabulary, setting.currency, setting.today)
     belongs_to = cursors.binding(plan, caller)
-    cursor = cursors.read(request.cursor, belongs_to, setting.secret) if request.cursor else None
+    cursor = cursors.read(request.cursor, belongs_to, setting.secret) if request.cursor is not None else None
     program = plan.program(cursor.keys if cursor else None)
     tally = run(snapshot, plan, program, cursor)
     hits = tally.hits[: request.limit]

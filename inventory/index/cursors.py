@@ -51,6 +51,8 @@ def read(text: str, belongs_to: bytes, secret: bytes) -> Cursor:
         content = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):
         raise CursorInvalid from None
+    if base64.urlsafe_b64encode(content).decode().rstrip("=") != text:
+        raise CursorInvalid
     if not hmac.compare_digest(content[:_SIGNATURE], _sign(content[_SIGNATURE:], belongs_to, secret)):
         raise CursorInvalid
     return _decode(content[_SIGNATURE:])

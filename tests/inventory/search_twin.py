@@ -102,8 +102,8 @@ class Twin:
         """The criteria given, by name."""
         c, tests = self.request.criteria, dict[str, Test]()
         for name in (
-            "make", "model", "trim", "body_style", "drivetrain", "fuel_type", "transmission", "exterior_color", "interior_color",
-            "condition", "status", "location_id", "dealer_account_id",
+            "make", "model", "trim", "body_style", "drivetrain", "fuel_type", "transmission", "exterior_color",
+            "interior_color", "condition", "status", "location_id", "dealer_account_id",
         ):  # fmt: skip
             values = getattr(c, name)
             if name == "status" and values is None:

@@ -1,4 +1,4 @@
-"""Random vehicles, requests and audiences for the search tests: small pools full of ties, spellings and absent values."""
+"""Random vehicles, requests and audiences for search tests: small pools full of ties, spellings and absent values."""
 
 from __future__ import annotations
 
@@ -45,14 +45,17 @@ POOLS: dict[str, list[Any]] = {
     "options": ["ABS", "abs", "Heated seats", "heated-seats", "Sun roof", "Ünïcode", "SUV"],
     "seats": [5, 7, "7", "seven", True],
     "range_km": [390, 400, 400.5, "400", 1e300],
-    "point": [(None, None), (40.7128, -74.006), (40.73, -73.99), (51.5, -0.12), (-33.87, 151.21), (89.9, 10.0), (40.7128, None)],
+    "point": [
+        (None, None), (40.7128, -74.006), (40.73, -73.99), (51.5, -0.12), (-33.87, 151.21), (89.9, 10.0),
+        (40.7128, None),
+    ],
     "number": [None, "1FTEW1EP5K", "VIN-17 A", "B-AB 123", "F-150"],
     "in_stock_since": [None, *(TODAY - timedelta(days) for days in (-3, 0, 1, 29, 30, 31, 400))],
     "available_on": [None, date(2026, 12, 30), date(2026, 12, 31), date(2027, 1, 1)],
 }  # fmt: skip
 TEXTS = [
-    None, "hybrid", "xle hyb", "f-150", "f150", "150", "f", "ABS sun", "škoda", "STRASSE", "toyota toyota", "vin", "1ftew", "17a",
-    "lst-00001", "lst", "—", "नमस्ते", "ab-123", "i\u0307d", "seats heated", "zzz", "edition toy",
+    None, "hybrid", "xle hyb", "f-150", "f150", "150", "f", "ABS sun", "škoda", "STRASSE", "toyota toyota", "vin",
+    "1ftew", "17a", "lst-00001", "lst", "—", "नमस्ते", "ab-123", "i\u0307d", "seats heated", "zzz", "edition toy",
 ]  # fmt: skip
 ORIGINS = [(40.71, -74.0), (0.3, 0.7), (-40.0, 179.5)]
 RADII = [None, 0.5, 3.3, 40.0, 6_000.0, 15_950.5, 20_037.6]
@@ -77,9 +80,9 @@ def row_from(pick: Any, number: int, version: int = 1) -> VehicleRow:
     plain = {
         name: pick(POOLS[name])
         for name in (
-            "brand", "make", "model", "trim", "body_style", "drivetrain", "fuel_type", "transmission", "exterior_color", "interior_color",
-            "price_currency", "price_minor", "price_tax", "model_year", "location_id", "dealer_account_id", "in_stock_since",
-            "available_on",
+            "brand", "make", "model", "trim", "body_style", "drivetrain", "fuel_type", "transmission", "exterior_color",
+            "interior_color", "price_currency", "price_minor", "price_tax", "model_year", "location_id",
+            "dealer_account_id", "in_stock_since", "available_on",
         )
     }  # fmt: skip
     return VehicleRow(
@@ -107,14 +110,14 @@ def row_from(pick: Any, number: int, version: int = 1) -> VehicleRow:
 def request_from(pick: Any) -> SearchRequest:
     """A request whose every part is chosen by `pick(pool)`; most criteria are absent most of the time."""
 
-    def some(pool: Any, often: int = 6) -> list[Any]:
+    def some(pool: Any, often: int = 16) -> list[Any]:
         if pick(range(often)):
             return []
         known = [value for value in pool if value is not None]
         return [pick([*known, "nobody has this"]) for _ in range(pick([1, 2, 3]))]
 
     def bounds(name: str) -> Range | None:
-        if pick(range(5)):
+        if pick(range(12)):
             return None
         low, high = Decimal(pick(BOUNDS[name])), Decimal(pick(BOUNDS[name]))
         low, high = min(low, high), max(low, high)
@@ -126,24 +129,24 @@ def request_from(pick: Any) -> SearchRequest:
         latitude, longitude = pick(ORIGINS)
         near = Near(latitude, longitude, pick(RADII))
     attributes: dict[str, Any] = {}
-    if not pick(range(5)):
+    if not pick(range(12)):
         attributes["seats"] = pick([[], ["7"], [7, True], ["SEVEN", 5]])
-    if not pick(range(5)):
+    if not pick(range(12)):
         attributes["range_km"] = bounds("range") or pick([["400"], Range(gte=Decimal(400))])
-    if not pick(range(20)):
+    if not pick(range(40)):
         attributes["unheard_of"] = ["x"]
     lists = {
         name: some(POOLS[name])
         for name in (
-            "make", "model", "trim", "body_style", "drivetrain", "fuel_type", "transmission", "exterior_color", "interior_color",
-            "location_id", "dealer_account_id",
+            "make", "model", "trim", "body_style", "drivetrain", "fuel_type", "transmission", "exterior_color",
+            "interior_color", "location_id", "dealer_account_id",
         )
     }  # fmt: skip
     days = [None, DateRange(lte=date(2026, 12, 31)), DateRange(gt=date(2026, 12, 30), lt=date(2027, 1, 1))]
     criteria = Criteria(
         **lists,
-        condition=[pick(CONDITIONS) for _ in range(pick([0, 0, 0, 2]))],
-        status=pick([None, [], [], ["in_stock", "SOLD"], [pick(STATUSES)]]),
+        condition=[pick(CONDITIONS) for _ in range(pick([0, 0, 0, 0, 0, 2]))],
+        status=pick([None, [], [], [], [], ["in_stock", "SOLD"], [pick(STATUSES)]]),
         options_all=some(POOLS["options"]),
         options_any=some(POOLS["options"]),
         attributes=attributes,
@@ -152,9 +155,9 @@ def request_from(pick: Any) -> SearchRequest:
         currency=pick([None, None, "USD", "EUR", "JPY", "CHF"]),
         odometer_km=bounds("odometer_km"),
         days_in_stock=bounds("days_in_stock"),
-        available_on=pick([None, None, *days]),
+        available_on=pick([None] * 8 + days),
         near=near,
-        text=pick([None] * 12 + TEXTS),
+        text=pick([None] * 24 + TEXTS),
     )
     sorts = [sort for sort in SORTS if near is not None or sort != "distance"]
     facets = [*VALUE_FACETS, *RANGE_FACETS, "attributes.seats", "attributes.range_km", "attributes.unheard_of"]
