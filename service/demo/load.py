@@ -39,7 +39,9 @@ async def load_demo(settings: Settings, owner: str, progress: Progress, clock: C
 
 
 async def load_world(world: World, owner: str, progress: Progress) -> None:
-    """Loads any world; see `load_demo`."""
+    """Loads any world; see `load_demo`. Raises ValueError where it has too few customers for the demo's users."""
+    if world.customers_count < DEMO_USERS_CUSTOMERS:
+        raise ValueError(f"the demo's users need {DEMO_USERS_CUSTOMERS} customers")
     connection = await asyncpg.connect(owner, command_timeout=600)
     try:
         await connection.execute("set search_path = public")

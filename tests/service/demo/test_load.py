@@ -174,6 +174,11 @@ async def test_a_demo_of_another_network_is_refused(loaded: str) -> None:
         await load_world(World(vehicles=50, dealers=5, groups=2, customers=12), loaded, quiet())
 
 
+async def test_a_world_without_customers_for_the_demos_users_is_refused(loaded: str) -> None:
+    with pytest.raises(ValueError, match="need 3 customers"):
+        await load_world(World(vehicles=1, dealers=3, groups=2, customers=2), loaded, quiet())
+
+
 async def test_the_demo_stands_as_of_today_and_says_what_it_does(fresh_database: Addresses) -> None:
     out = StringIO()
     settings = Settings(secret_key="x" * 48, demo=True, demo_vehicles=30, data_dir=Path("unused"))
