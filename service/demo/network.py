@@ -10,7 +10,7 @@ import numpy as np
 
 from service.demo.identity import uuid_text
 from service.demo.market import FRANCHISES, ORGANISATION, OWN_BRANDS
-from service.demo.names import SUPPLIER_NAMES, address, group_name, phone
+from service.demo.names import GROUP_NAMES, SUPPLIER_NAMES, address, group_name, phone
 from service.demo.places import Place, load_places, place
 
 ORGANISATION_KEY = "oem"
@@ -217,6 +217,7 @@ def build_network(seed: int, dealers: int, groups: int) -> Network:
             seed, rng, 1 + group, places[0], code=f"G{group + 1:04d}", name=name, kind="DEALER_GROUP"
         )  # fmt: skip
         group_accounts.append(parent)
+        short_name = name.split(" ")[0] if group < len(GROUP_NAMES) else name
         in_city: dict[str, int] = {}
         for where in places:
             number = len(branches)
@@ -225,7 +226,7 @@ def build_network(seed: int, dealers: int, groups: int) -> Network:
             again = f" {in_city[where.city]}" if in_city[where.city] > 1 else ""
             account = _account(
                 seed, rng, 1 + groups + number, where, code=f"D{number + 1:05d}",
-                name=f"{name.split(' ')[0]} {where.city}{again}", kind="DEALER", parent_id=parent.id, brands=brands,
+                name=f"{short_name} {where.city}{again}", kind="DEALER", parent_id=parent.id, brands=brands,
             )  # fmt: skip
             lot, center = _dealer_locations(seed, rng, number, account, where, _nearest(where, centers).id)
             branches.append(Dealer(account, group, lot, center, float(shares[number])))

@@ -68,6 +68,11 @@ def test_codes_and_names_come_once(world: World) -> None:
     assert len({account.name for account in world.accounts}) == len(world.accounts)
 
 
+def test_names_come_once_in_networks_of_many_groups() -> None:
+    accounts = build_network(1, 600, 120).accounts
+    assert len({account.name for account in accounts}) == len(accounts)
+
+
 def test_places_are_real_in_shape(world: World) -> None:
     places = load_places()
     assert len(places) >= 130
