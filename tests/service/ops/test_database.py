@@ -7,12 +7,13 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import asyncpg
+import msgspec
 import pytest
 
 from service.ops import database as ready
-from service.ops.database import CLASSES, Addresses, check, migrate, other_database, pending, prepared, versions
+from service.ops.database import CLASSES, Addresses, check, migrate, named, other_database, pending, prepared, versions
 from service.ops.postgres import Server
-from service.settings import OperatorError
+from service.settings import OperatorError, Settings
 
 pytestmark = pytest.mark.postgres_versions
 NEW = f"not yet migrated {os.getpid()}"
@@ -160,6 +161,21 @@ async def test_a_database_that_could_not_be_guarded_is_refused(
         await ask(admin, f"alter database {name} owner to postgres")
         await ask(admin, f"drop owned by {odd}")
         await ask(admin, f"drop role {odd}")
+
+
+async def test_a_named_database_is_migrated_by_its_owner_and_only_by_it(
+    fresh_database: Addresses, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for path in ready.MIGRATIONS.glob("*.sql"):
+        (tmp_path / path.name).write_text(path.read_text())
+    (tmp_path / "29990101000000_new.sql").write_text("-- migrate:up\ncreate table new (a int);\n-- migrate:down\n")
+    monkeypatch.setattr(ready, "MIGRATIONS", tmp_path)
+    served = msgspec.structs.replace(settings, database_url=fresh_database.service, database_owner_url=None)
+    with pytest.raises(OperatorError, match="lacks 1 migrations, the first is 29990101000000"):
+        await named(served)
+    owned = msgspec.structs.replace(served, database_owner_url=fresh_database.owner)
+    assert await named(owned) == fresh_database
+    assert await named(served) == Addresses(None, fresh_database.service)
 
 
 async def test_an_unreachable_database_is_told_without_its_password() -> None:
