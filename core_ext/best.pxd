@@ -24,9 +24,11 @@ cdef inline bint _worse(
 
 
 cdef inline void _swap(Best* best, int a, int b) noexcept nogil:
+    cdef int64_t* left = best.keys + a * best.width
+    cdef int64_t* right = best.keys + b * best.width
     cdef int key
     for key in range(best.width):
-        best.keys[a * best.width + key], best.keys[b * best.width + key] = best.keys[b * best.width + key], best.keys[a * best.width + key]
+        left[key], right[key] = right[key], left[key]
     best.rows[a], best.rows[b] = best.rows[b], best.rows[a]
 
 

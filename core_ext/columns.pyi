@@ -1,4 +1,4 @@
-"""Immutable columns of a stock segment: dictionary codes with bitmaps or row lists a block, and whole numbers with block bounds."""
+"""Immutable columns of a stock segment: codes with bitmaps or row lists a block, numbers with block bounds."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -1,4 +1,4 @@
-"""Immutable columns of a stock segment: dictionary codes with bitmaps or row lists a block, and whole numbers with block bounds."""
+"""Immutable columns of a stock segment: codes with bitmaps or row lists a block, numbers with block bounds."""
 
 from libc.stdint cimport INT32_MAX, INT32_MIN, INT64_MAX, INT64_MIN, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, qsort
@@ -34,8 +34,8 @@ cdef Py_ssize_t _distinct(
 cdef class CodeColumn:
     """Codes of a column, cut into blocks of 4,096 rows; never changed once made.
 
-    `codes`: uint32, below `size`. `starts`: None where each row has one code; else uint32 of rows + 1 elements, and row i
-    has the codes starts[i] up to starts[i + 1], at least one, none twice (code 0 alone stands for "none").
+    `codes`: uint32, below `size`. `starts`: None where each row has one code; else uint32 of rows + 1 elements, and row
+    i has the codes starts[i] up to starts[i + 1], at least one, none twice (code 0 alone stands for "none").
     Raises ValueError if the arrays do not fit together. O(elements + size); the GIL is released while building.
     """
 
@@ -64,7 +64,8 @@ cdef class CodeColumn:
             dense, sparse = np.zeros(max(bitmaps, 1) * WORDS, np.uint64), np.zeros(max(listed, 1), np.uint16)
             with nogil:
                 _fill(
-                    codes, starts, self.rows, counts, touched, block_start, entry_code, entry_count, entry_at, dense, sparse
+                    codes, starts, self.rows, counts, touched, block_start,
+                    entry_code, entry_count, entry_at, dense, sparse,
                 )
         finally:
             free(counts)
@@ -92,7 +93,8 @@ cdef class CodeColumn:
         else:
             self.codes = np.array(codes)
             broad = self.codes
-            self.view.broad = &broad[0]
+            if codes.shape[0]:
+                self.view.broad = &broad[0]
         self.starts = None if starts is None else np.array(starts)
         cdef const uint32_t[::1] kept
         if self.starts is not None:
@@ -210,7 +212,8 @@ cdef inline void _put(
 cdef class IntColumn:
     """Whole numbers of a column (int64, ABSENT for none) with their bounds by block; never changed once made.
 
-    Kept in 32 bits where all values fit. `values` is what the kernels read: int32 with its smallest value for absent, or int64.
+    Kept in 32 bits where all values fit. `values` is what the kernels read: int32 with its smallest value for absent,
+    or int64.
     """
 
     def __init__(self, const int64_t[::1] values not None):
@@ -261,7 +264,9 @@ cdef void _bounds(const int64_t[::1] values, int64_t[::1] low, int64_t[::1] high
             high[i // BLOCK] = max(high[i // BLOCK], values[i])
 
 
-def gather_lists(const uint32_t[::1] starts not None, const uint32_t[::1] codes not None, const uint32_t[::1] order not None):
+def gather_lists(
+    const uint32_t[::1] starts not None, const uint32_t[::1] codes not None, const uint32_t[::1] order not None
+):
     """The lists of the rows in `order`, in that order: (starts, codes), both uint32. Rows must exist. GIL released."""
     cdef Py_ssize_t i, j, at = 0, rows = order.shape[0]
     cdef uint32_t[::1] new_starts = np.zeros(rows + 1, np.uint32)

@@ -8,12 +8,14 @@ import numpy as np
 cdef class Program:
     """A query as flat arrays; immutable, used by any number of scans at once.
 
-    `groups`, `filters`, `clauses`: int32 offsets, each into the next level: a row matches if it passes all filters of all
-    groups; it passes a filter if it meets all its clauses; it meets a clause if one of its atoms holds. Group 0 is the scope: never
-    relaxed. Clauses from the last filter's end on are score clauses. `atoms`: one (kind, column, low, high, table) a row, int64; for CODES
-    [low, high) is a slice of `codes`, ascending, and `table` the place in `tables` (a byte a code, as long as the column's codes reach).
-    `facets`: (column, group left out or -1, first counter, codes) a row. `keys`: (kind, column, descending, guard column or -1, guard code,
-    table) a row, `key_tables` int64 by code. An absent value sorts last. `cursor`: key values of the last row seen, as a scan gave them, or None.
+    `groups`, `filters`, `clauses`: int32 offsets, each into the next level. A row matches if it passes all filters of
+    all groups; it passes a filter if it meets all its clauses; it meets a clause if one of its atoms holds. Group 0 is
+    the scope: never relaxed. Clauses behind the last filter are score clauses.
+    `atoms`: (kind, column, low, high, table) each; for CODES [low, high) is a slice of `codes`, ascending, and `table`
+    the place in `tables` where the column has a byte a code, as far as its codes reach.
+    `facets`: (column, group left out or -1, first counter, codes) each.
+    `keys`: (kind, column, descending, guard column or -1, guard code, table) each; `key_tables` holds int64 by code.
+    An absent value sorts last. `cursor`: the key values of the last row seen, as a scan gave them, or None.
     Raises ValueError for arrays that do not fit together.
     """
 
@@ -41,7 +43,7 @@ cdef class Program:
         for offsets in arrays:
             if len(offsets) < 1 or offsets[0] != 0 or (np.diff(offsets) < 0).any():
                 raise ValueError("offsets must ascend from 0")
-        if len(groups) < 2 or _last(groups) != len(filters) - 1:
+        if len(groups) < 2 or groups[1] == 0 or _last(groups) != len(filters) - 1:
             raise ValueError("groups must cover the filters and begin with the scope")
         if _last(filters) > len(clauses) - 1 or _last(clauses) != len(atoms):
             raise ValueError("filters and clauses must lie within the next level")
@@ -51,7 +53,8 @@ cdef class Program:
         listed = kind == CODES
         if (listed & ((low < 0) | (high < low) | (high > len(codes)) | (table < 0) | (table > len(tables)))).any():
             raise ValueError("an atom reaches outside the codes")
-        if ((facets[:, 0] < 0) | (facets[:, 1] >= len(groups) - 1) | (facets[:, 1] == 0) | (facets[:, 2:] < 0).any(axis=1)).any():
+        left_out = facets[:, 1]
+        if ((facets[:, [0, 2, 3]] < 0).any(axis=1) | (left_out >= len(groups) - 1) | (left_out == 0)).any():
             raise ValueError("a facet names a column, group or counter that is not there")
         if ((keys[:, 0] < BY_NUMBER) | (keys[:, 0] > BY_SCORE) | (keys[:, 1] < 0)).any():
             raise ValueError("unknown sort key")
@@ -64,7 +67,7 @@ cdef class Program:
     def _measure_reach(self, atoms, codes, tables, facets, keys, key_tables):
         """How far each table reaches, so that a scan can refuse a segment whose codes go beyond it."""
         self._code_reach, self._int_reach = {}, set()
-        for kind, column, low, high, table in atoms.tolist():
+        for kind, column, _, _, table in atoms.tolist():
             if kind == CODES:
                 ends = atoms[(atoms[:, 0] == CODES) & (atoms[:, 4] > table), 4]
                 self._reach(column, (int(ends.min()) if len(ends) else len(tables)) - table)

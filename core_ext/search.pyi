@@ -1,4 +1,4 @@
-"""Criteria search over one segment: conjunctions by blocks of 4,096 rows, exact counts, facets, relaxations and the best rows."""
+"""Criteria search over one segment by blocks of 4,096 rows: exact counts, facets, relaxations and the best rows."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -1,14 +1,14 @@
-"""Criteria search over one segment: conjunctions by blocks of 4,096 rows, exact counts, facets, relaxations and the best rows."""
+"""Criteria search over one segment by blocks of 4,096 rows: exact counts, facets, relaxations and the best rows."""
 
-from libc.stdint cimport INT32_MAX, INT32_MIN, INT64_MAX, INT64_MIN, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport (
+    INT32_MIN, INT64_MAX, INT64_MIN, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t,
+)
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
 
 from core_ext.best cimport Best, keep, settle
 from core_ext.columns cimport BLOCK, DENSE, WORDS, CodeColumn, CodeView, IntColumn, IntView
 from core_ext.program cimport BITMAP, BY_NUMBER, BY_TABLE, RANGE, Program, Query
-
-import numpy as np
 
 
 cdef extern from "blocks.h" nogil:
@@ -34,16 +34,18 @@ cdef struct Stock:
 def scan(
     Program program not None, Py_ssize_t rows, tuple codes not None, tuple ints not None, tuple bitmaps not None,
     const uint32_t[::1] rank not None, int64_t after,
-    int64_t[::1] counters not None, int64_t[::1] relaxed not None, int64_t[:, ::1] top_keys not None, uint32_t[::1] top_rows not None,
+    int64_t[::1] counters not None, int64_t[::1] relaxed not None,
+    int64_t[:, ::1] top_keys not None, uint32_t[::1] top_rows not None,
 ):
     """Runs a program over one segment: (total, rows found for the page).
 
-    `codes`: CodeColumn or None (no row has a value) by column number; `ints`: IntColumn by column number; `bitmaps`: uint64 words a
-    segment; `rank`: place of each row among the ids in ascending order; `after`: with a cursor, how many ids are not above its id.
-    `counters` (by facet_at + code) and `relaxed` (rows that fail only that filter, by filter) are added to. `top_keys` (limit × keys) and
-    `top_rows` receive the best rows in order: by keys, then by id. Column numbers beyond `codes` count as None.
-    ValueError where the segment does not fit the program. O(rows) at worst; blocks without a live row are skipped. Scratch is the
-    call's own and the GIL is released, so any number of scans may run at once.
+    `codes`: CodeColumn or None (no row has a value) by column number; `ints`: IntColumn by column number; `bitmaps`: a
+    uint64 word for 64 rows; `rank`: place of each row among the ids in ascending order; `after`: with a cursor, how
+    many ids are not above its id. `counters` (by a facet's first counter + code) and `relaxed` (rows that fail only
+    that filter, by filter) are added to. `top_keys` (limit × keys) and `top_rows` receive the best rows in order: by keys,
+    then by id. Column numbers beyond `codes` count as None.
+    ValueError where the segment does not fit the program. O(rows) at worst; blocks without a live row are skipped.
+    Scratch is the call's own and the GIL is released, so any number of scans may run at once.
     """
     cdef Stock stock
     cdef Best best
@@ -85,7 +87,9 @@ def scan(
                 raise ValueError("a bitmap has the wrong length")
             stock.bitmaps[i] = &bits[0]
         with nogil:
-            total = _scan(&program.query, &stock, &best, &counters[0] if counters.shape[0] else NULL, &relaxed[0] if relaxed.shape[0] else NULL)
+            total = _scan(
+                &program.query, &stock, &best, &counters[0] if counters.shape[0] else NULL, &relaxed[0]
+            )
             if total >= 0:
                 settle(&best, stock.rank)
         if total < 0:
@@ -168,7 +172,8 @@ cdef int64_t _scan(const Query* q, const Stock* stock, Best* best, int64_t* coun
             else:
                 _without(grouped + g * WORDS, once, twice, apart)
                 _count(
-                    stock.codes[q.facet_column[facet]], block, rows, apart, block_count(apart), counters + q.facet_at[facet]
+                    stock.codes[q.facet_column[facet]], block, rows, apart, block_count(apart),
+                    counters + q.facet_at[facet],
                 )
         if found and best.limit:
             _offer(q, stock, block, rows, match, scored, best)
@@ -177,8 +182,8 @@ cdef int64_t _scan(const Query* q, const Stock* stock, Best* best, int64_t* coun
 
 
 cdef bint _evaluate(
-    const Query* q, const Stock* stock, Py_ssize_t block, int rows, uint64_t* masks, uint64_t* grouped, uint64_t* once, uint64_t* twice,
-    uint64_t* candidates
+    const Query* q, const Stock* stock, Py_ssize_t block, int rows, uint64_t* masks, uint64_t* grouped,
+    uint64_t* once, uint64_t* twice, uint64_t* candidates
 ) noexcept nogil:
     """Fills the masks of one block; False as soon as no row of it can count for anything.
 
@@ -247,7 +252,8 @@ cdef inline int _ones(uint64_t word) noexcept nogil:
 
 
 cdef void _filter(
-    const Query* q, const Stock* stock, Py_ssize_t block, int rows, int first, int last, const uint64_t* candidates, uint64_t* passing
+    const Query* q, const Stock* stock, Py_ssize_t block, int rows, int first, int last,
+    const uint64_t* candidates, uint64_t* passing
 ) noexcept nogil:
     """The candidates that meet clauses first … last - 1."""
     cdef uint64_t met[WORDS]
@@ -281,7 +287,8 @@ cdef void _atom(
             memset(met, 0xFF, WORDS * 8)
     else:
         _codes(
-            stock.codes[column], block, rows, q.codes + q.atom_low[atom], <int>(q.atom_high[atom] - q.atom_low[atom]),
+            stock.codes[column], block, rows,
+            q.codes + q.atom_low[atom], <int>(q.atom_high[atom] - q.atom_low[atom]),
             q.tables + q.atom_table[atom], candidates, met,
         )
 
@@ -463,7 +470,9 @@ cdef void _offer(
                 keep(best, <uint32_t>row, stock.rank)
 
 
-cdef inline int64_t _key(const Query* q, const Stock* stock, Py_ssize_t row, int key, const uint64_t* scored) noexcept nogil:
+cdef inline int64_t _key(
+    const Query* q, const Stock* stock, Py_ssize_t row, int key, const uint64_t* scored
+) noexcept nogil:
     """The row's value of a sort key, so that smaller is better and absent is the largest."""
     cdef int64_t value
     cdef const IntView* view

@@ -1,4 +1,4 @@
-"""Many byte strings in one arena: order, look-up by bisection, prefixes and copies, without a Python object a string."""
+"""Many byte strings in one arena: order, look-up by bisection, prefixes, copies; no Python object a string."""
 
 import numpy as np
 from numpy.typing import NDArray

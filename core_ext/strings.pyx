@@ -1,4 +1,4 @@
-"""Many byte strings in one arena: order, look-up by bisection, prefixes and copies, without a Python object a string."""
+"""Many byte strings in one arena: order, look-up by bisection, prefixes, copies; no Python object a string."""
 
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
@@ -58,7 +58,9 @@ cdef inline bint _follows(
     ) > 0
 
 
-cdef void _merge_sort(Entry* entries, Entry* spare, Py_ssize_t n, const uint8_t* blob, const int64_t[::1] starts) noexcept nogil:
+cdef void _merge_sort(
+    Entry* entries, Entry* spare, Py_ssize_t n, const uint8_t* blob, const int64_t[::1] starts
+) noexcept nogil:
     """Stable merge sort, bottom up, of runs that grow from 1; two runs already in order are not touched."""
     cdef Py_ssize_t width = 1, left, middle, right, i, j, k
     while width < n:
@@ -81,7 +83,7 @@ cdef void _merge_sort(Entry* entries, Entry* spare, Py_ssize_t n, const uint8_t*
 
 
 def sort(const uint8_t[::1] blob not None, const int64_t[::1] starts not None):
-    """Indices of the strings in ascending byte order (which is code point order for UTF-8), equal ones as they came: uint32.
+    """Indices of the strings in ascending byte order (for UTF-8 that of code points), equal ones as they came: uint32.
 
     String i is blob[starts[i]:starts[i + 1]]. O(n log n); nearly sorted input costs O(n). The GIL is released.
     """
@@ -120,7 +122,7 @@ cdef Py_ssize_t _bisect(
     const uint8_t* text, const int64_t[::1] starts, const uint32_t[::1] order, const uint8_t* key, Py_ssize_t length,
     bint after, bint prefix
 ) noexcept nogil:
-    """First place in `order` whose string is not below `key` (`after`: is above); `prefix` compares no more than the key's length."""
+    """First place in `order` whose string is not below `key` (`after`: is above); `prefix`: by so many bytes only."""
     cdef Py_ssize_t low = 0, high = order.shape[0], middle, size
     cdef int verdict
     cdef uint32_t index
@@ -136,7 +138,10 @@ cdef Py_ssize_t _bisect(
     return low
 
 
-def find(const uint8_t[::1] blob not None, const int64_t[::1] starts not None, const uint32_t[::1] order not None, bytes key not None):
+def find(
+    const uint8_t[::1] blob not None, const int64_t[::1] starts not None, const uint32_t[::1] order not None,
+    bytes key not None,
+):
     """Index of a string equal to `key`, or -1. `order` as `sort` gives it. O(log n)."""
     cdef const uint8_t* text = &blob[0] if blob.shape[0] else <const uint8_t*>b""
     cdef Py_ssize_t place = _bisect(text, starts, order, <const uint8_t*>key, len(key), False, False)
@@ -148,20 +153,28 @@ def find(const uint8_t[::1] blob not None, const int64_t[::1] starts not None, c
     return index
 
 
-def upto(const uint8_t[::1] blob not None, const int64_t[::1] starts not None, const uint32_t[::1] order not None, bytes key not None):
+def upto(
+    const uint8_t[::1] blob not None, const int64_t[::1] starts not None, const uint32_t[::1] order not None,
+    bytes key not None,
+):
     """How many strings are not above `key`. O(log n)."""
     cdef const uint8_t* text = &blob[0] if blob.shape[0] else <const uint8_t*>b""
     return _bisect(text, starts, order, <const uint8_t*>key, len(key), True, False)
 
 
-def with_prefix(const uint8_t[::1] blob not None, const int64_t[::1] starts not None, const uint32_t[::1] order not None, bytes key not None):
+def with_prefix(
+    const uint8_t[::1] blob not None, const int64_t[::1] starts not None, const uint32_t[::1] order not None,
+    bytes key not None,
+):
     """The part of `order` whose strings begin with `key`: (first, last) with last exclusive. O(log n)."""
     cdef const uint8_t* text = &blob[0] if blob.shape[0] else <const uint8_t*>b""
     first = _bisect(text, starts, order, <const uint8_t*>key, len(key), False, True)
     return first, _bisect(text, starts, order, <const uint8_t*>key, len(key), True, True)
 
 
-def gather(const uint8_t[::1] blob not None, const int64_t[::1] starts not None, const uint32_t[::1] order not None):
+def gather(
+    const uint8_t[::1] blob not None, const int64_t[::1] starts not None, const uint32_t[::1] order not None
+):
     """Copies of the strings in `order`: (blob, starts) of a new arena. The GIL is released."""
     cdef Py_ssize_t i, n = order.shape[0]
     cdef int64_t[::1] new_starts = np.zeros(n + 1, np.int64)
@@ -176,8 +189,11 @@ def gather(const uint8_t[::1] blob not None, const int64_t[::1] starts not None,
     return np.asarray(new_blob), np.asarray(new_starts)
 
 
-def set_bits(uint64_t[::1] words not None, const uint32_t[::1] order not None, const uint32_t[::1] rows not None, Py_ssize_t first, Py_ssize_t last):
-    """Sets bit rows[order[i]] of `words` for first <= i < last. IndexError if a place lies outside. The GIL is released."""
+def set_bits(
+    uint64_t[::1] words not None, const uint32_t[::1] order not None, const uint32_t[::1] rows not None,
+    Py_ssize_t first, Py_ssize_t last,
+):
+    """Sets bit rows[order[i]] of `words` for first <= i < last; IndexError if a place lies outside. GIL released."""
     cdef Py_ssize_t i
     cdef uint32_t row
     if first < 0 or last > order.shape[0]:

@@ -60,6 +60,7 @@ def program(**changes: object) -> Program:
     [
         {"groups": [0, 2]},
         {"groups": [0]},
+        {"groups": [0, 0, 1]},
         {"groups": [1, 1]},
         {"filters": [0, 2]},
         {"clauses": [0, 2]},
