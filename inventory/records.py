@@ -290,7 +290,7 @@ class AssetMilestone(Record, kw_only=True):
     search=("make", "model", "vin", "listing_number"),
     brand="brand",
     audience=KEPT,
-    without="list get create update delete bulk import export",
+    without="list get create update delete bulk import export by-key",
     unique=("vin where vin is not null", "asset_id where asset_id is not null"),
     indexes=("definition_id",),
 )

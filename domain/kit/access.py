@@ -23,6 +23,7 @@ from domain.kit.query import (
     where,
 )
 from domain.kit.record import Command, Entity, Record
+from domain.kit.rows import reading
 from domain.kit.schema import quoted
 from domain.kit.store import (
     Context,
@@ -145,9 +146,12 @@ async def read(ctx: Context, entity: Entity, id: str) -> msgspec.Struct:
 
 
 def listing(
-    ctx: Context, entity: Entity, query: Query, cursors: Cursors
+    ctx: Context, entity: Entity, query: Query, cursors: Cursors, limit: int | None = None
 ) -> tuple[str, list[Any], Callable[[Any], msgspec.Struct], list[Any]]:
-    """The statement of a list without its limit: SQL ending in `order by`, arguments, presenter and sort keys."""
+    """The statement of a list (at most `limit` rows, or all): SQL, arguments, presenter and sort keys.
+
+    Rows begin with the values of the sort keys, then come the columns that the presenter takes.
+    """
     principal = ctx.principal
     seen = open_view(entity, principal)
     select, present = selected(entity, principal, seen)
@@ -157,16 +161,61 @@ def listing(
     if query.cursor is not None:
         values = cursor_values(cursors.read(entity.name, query, principal.name, query.cursor), keys)
         clauses.append(after(keys, values, arguments))
-    condition = f" where {' and '.join(clauses)}" if clauses else ""
-    tail = "".join(f", {column} as sort_{at}" for at, (column, *_) in enumerate(keys))
-    sql = f"select {tail[2:]}, {select} from {quoted(entity.table)}{condition} order by {order_by(keys)}"
-    return sql, arguments.values, present, keys
+    order = order_by(keys)
+    sorts = ", ".join(f"{column} as sort_{at}" for at, (column, *_) in enumerate(keys))
+    branches = _branches(entity, principal) if limit is not None else []
+    if not branches:
+        whole = f"select {sorts}, {select} from {quoted(entity.table)}{_and(clauses)} order by {order}"
+        return whole if limit is None else f"{whole} limit {limit}", arguments.values, present, keys
+    parts = []
+    for source, condition in branches:
+        part = f"select {sorts}, {select} from {quoted(entity.table)}{_and([condition, *clauses])}"
+        part = f"({part} order by {order} limit {limit})"
+        parts.append(f"(select found.* from {source} one cross join lateral {part} found)" if source else part)
+    ordered = order_by([(f"sort_{at}", down, null, kind) for at, (_, down, null, kind) in enumerate(keys)])
+    merged = f"select * from ({' union all '.join(parts)}) page order by {ordered} limit {limit}"
+    return merged, arguments.values, present, keys
+
+
+def _and(clauses: list[str]) -> str:
+    return f" where {' and '.join(f'({clause})' for clause in clauses)}" if clauses else ""
+
+
+_ONE_BY_ONE = {
+    "own": "unnest((select app.units())::uuid[])",
+    "group": "unnest((select app.group_units())::uuid[])",
+    "shared": "unnest((select app.audiences())::smallint[])",
+    "owner": "(select app.uid() as one)",
+}
+
+
+def _branches(entity: Entity, principal: Principal) -> list[tuple[str, str]]:
+    """A list as one branch an arm, each in the order of an index: (where its values come from, condition).
+
+    The row policies stay in force. They alone would do, but over an OR of arms the planner can only walk the whole
+    table in order or sort all that the caller may see; an arm's own index gives the first rows at once. No branch
+    repeats a row of those before it.
+    """
+    if principal.sees_everything:
+        return []
+    arms = reading(entity.rows.of(principal.persona))
+    if any(arm.kind == "everyone" for arm in arms):
+        return []
+    found: list[tuple[str, str]] = []
+    before: list[str] = []
+    for arm in arms:
+        source = _ONE_BY_ONE.get(arm.kind, "")
+        condition = f"{arm.column} = one.one" if source else arm.sql
+        others = "".join(f" and ({other}) is not true" for other in before)
+        found.append((source, condition + others))
+        before.append(arm.sql)
+    return found
 
 
 async def page(ctx: Context, entity: Entity, query: Query, cursors: Cursors) -> Page:
     """A page of the records that the caller sees."""
-    sql, arguments, present, keys = listing(ctx, entity, query, cursors)
-    rows = await ctx.db.fetch(f"{sql} limit {query.limit + 1}", *arguments)
+    sql, arguments, present, keys = listing(ctx, entity, query, cursors, query.limit + 1)
+    rows = await ctx.db.fetch(sql, *arguments)
     width = len(keys)
     more = len(rows) > query.limit
     rows = rows[: query.limit]

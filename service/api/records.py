@@ -291,7 +291,7 @@ def _history(entity: Entity) -> Iterator[Route]:
         action="history",
         handler=handler,
         kind=Kind.READ,
-        grant=(entity, "r"),
+        grant=entity.holders("r") - {"GUEST"},
         summary=f"Who changed what of a {_words(entity)}, the latest first",
         returns=HistoryPage,
         query={"limit": Param(_Limit, "1 to 200"), "cursor": Param(str, "from the page before")},

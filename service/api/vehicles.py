@@ -25,9 +25,9 @@ from inventory.criteria import SearchPage, SearchRequest
 from inventory.criteria_query import from_query
 from inventory.index import VehicleView
 from inventory.index.fragments import assemble, render
-from inventory.records import SELLERS
+from inventory.records import SELLERS, Vehicle
 from service.api.records import expected_version
-from service.api.routing import EVERYBODY, PREFIX, Answer, Call, Kind, Route
+from service.api.routing import EVERYBODY, PREFIX, SIGNED_IN, Answer, Call, Kind, Route
 from service.stock import audience, searched
 
 _SEARCH_PROBLEMS = (Malformed, UnknownProperty, Invalid, CursorInvalid, Unavailable)
@@ -53,6 +53,14 @@ async def _one(call: Call) -> Any:
     head, guarded = render(row)
     shown = guarded if own or not audience(call.principal).guarded else b""
     return Answer(bytes(assemble(head, shown, None, with_distance=False)), headers={"etag": f'"{row.version}"'})
+
+
+async def _by_key(call: Call) -> Any:
+    found = await call.ctx.by_key(Vehicle, call.params["system"], call.params["key"])
+    if found is None:
+        raise NotFound("No vehicle has this external key")
+    call.params["id"] = found.id
+    return await _one(call)
 
 
 async def _take_in(call: Call) -> Any:
@@ -105,6 +113,18 @@ ROUTES = [
         kind=Kind.READ,
         grant=EVERYBODY,
         summary="One vehicle with its open stock entry",
+        returns=VehicleView,
+        problems=(NotFound,),
+    ),
+    Route(
+        method="GET",
+        path=f"{PREFIX}/vehicles/by-key/{{system}}/{{key}}",
+        object="vehicle",
+        action="by-key",
+        handler=_by_key,
+        kind=Kind.READ,
+        grant=SIGNED_IN,
+        summary="The vehicle that another system calls so",
         returns=VehicleView,
         problems=(NotFound,),
     ),
