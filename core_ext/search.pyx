@@ -40,10 +40,10 @@ def scan(
     """Runs a program over one segment: (total, rows found for the page).
 
     `codes`: CodeColumn or None (no row has a value) by column number; `ints`: IntColumn by column number; `bitmaps`: a
-    uint64 word for 64 rows; `rank`: place of each row among the ids in ascending order; `after`: with a cursor, how
+    uint64 word for 64 rows; `rank`: place of each row among the ascending ids; `after`: with a cursor, how
     many ids are not above its id. `counters` (by a facet's first counter + code) and `relaxed` (rows that fail only
-    that filter, by filter) are added to. `top_keys` (limit × keys) and `top_rows` receive the best rows in order: by keys,
-    then by id. Column numbers beyond `codes` count as None.
+    that filter, by filter) are added to. `top_keys` (limit × keys) and `top_rows` receive the best rows in order: by
+    keys, then by id. Column numbers beyond `codes` count as None.
     ValueError where the segment does not fit the program. O(rows) at worst; blocks without a live row are skipped.
     Scratch is the call's own and the GIL is released, so any number of scans may run at once.
     """
@@ -294,7 +294,8 @@ cdef void _atom(
 
 
 cdef void _range(
-    const IntView* view, Py_ssize_t block, int rows, int64_t low, int64_t high, const uint64_t* candidates, uint64_t* met
+    const IntView* view, Py_ssize_t block, int rows, int64_t low, int64_t high,
+    const uint64_t* candidates, uint64_t* met
 ) noexcept nogil:
     if low > high or view.high[block] < low or view.low[block] > high or view.low[block] > view.high[block]:
         return
