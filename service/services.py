@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -14,7 +14,12 @@ from domain.kit.query import Cursors
 from domain.kit.queue import Bell
 from domain.kit.store import Context
 from inventory.follower import StockFollower
+from service.ops.database import versions
+from service.ops.limits import Limits
+from service.ops.metrics import Metrics
 from service.settings import Settings
+
+Check = Callable[[], Awaitable[bool]]
 
 
 class Services:
@@ -31,12 +36,25 @@ class Services:
         self.epoch = ""
         self.bell = Bell(self.database)
         self.parts: dict[str, Any] = {}
+        self.limits = Limits(settings, settings.data_dir / "run")
+        self.metrics = Metrics(settings.data_dir / "run" / "metrics")
+        self.checks: dict[str, Check] = {"database": self._database_answers, "migrations": self._is_migrated}
+        """What must hold before this process is ready, by name; whoever brings a part adds its check."""
         self.stock: StockFollower
 
     async def open(self) -> None:
         """Read what a process needs to know of its database."""
         async with self.database.reading() as connection:
             self.epoch = str(await connection.fetchval("select app.epoch()"))
+
+    async def _database_answers(self) -> bool:
+        async with self.database.reading() as connection:
+            return bool(await connection.fetchval("select true"))
+
+    async def _is_migrated(self) -> bool:
+        async with self.database.reading() as connection:
+            done = {row[0] for row in await connection.fetch("select version from schema_migrations")}
+        return done.issuperset(versions())
 
     async def close(self) -> None:
         """Let go of the database."""

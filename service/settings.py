@@ -43,6 +43,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     demo_vehicles: int = 20_000
     test_data: Path | None = None
     log_level: str = "INFO"
+    rate_guests: int = 0
+    """Requests a second from one address without a token; 0: no limit, as in the demo."""
+    rate_people: int = 0
+    rate_systems: int = 0
     dask_scheduler: str | None = None
 
     def __repr__(self) -> str:
@@ -89,6 +93,8 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
                 "start, for example the output of: python3 -c 'import secrets; print(secrets.token_urlsafe(48))'"
             )
         values["secret_key"] = _kept_key(values["data_dir"] / "secret_key")
+    if not demo:
+        values = {"rate_guests": 50, "rate_people": 50, "rate_systems": 500, **values}
     shown_host = f"[{host}]" if ":" in host else host
     values.setdefault("public_url", f"http://{shown_host}:{values.get('port', 8000)}")
     return Settings(**values)
@@ -231,5 +237,8 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "demo_vehicles": _number(0, 10_000_000, 20_000),
     "test_data": Path,
     "log_level": _choice("DEBUG", "INFO", "WARNING", "ERROR"),
+    "rate_guests": _number(0, 1_000_000, 50),
+    "rate_people": _number(0, 1_000_000, 50),
+    "rate_systems": _number(0, 1_000_000, 500),
     "dask_scheduler": _address(("tcp", "tls"), "tcp://scheduler.example.com:8786"),
 }

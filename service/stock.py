@@ -27,6 +27,11 @@ async def followed(services: Services) -> AsyncIterator[StockFollower]:
     )
     follower = StockFollower(services.database, index)
     services.stock = follower
+
+    async def loaded() -> bool:
+        return follower.ready
+
+    services.checks["index"] = loaded
     task = asyncio.create_task(follower.run(), name="stock follower")
     try:
         yield follower

@@ -96,6 +96,11 @@ class Database:
                 )
             return self._pools[role]
 
+    def usage(self) -> dict[str, tuple[int, int]]:
+        """Open and busy connections of each class whose pool is open."""
+        sizes = {role: pool.get_size() for role, pool in self._pools.items()}
+        return {role: (sizes[role], sizes[role] - pool.get_idle_size()) for role, pool in self._pools.items()}
+
     async def close(self) -> None:
         """Close all pools; connections in use are given five seconds."""
         pools, self._pools = list(self._pools.values()), {}

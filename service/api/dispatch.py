@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import msgspec
@@ -10,8 +11,10 @@ from litestar.handlers import HTTPRouteHandler
 
 from domain.kit import feed
 from domain.kit.db import Deed, written
-from domain.kit.errors import Malformed, UnsupportedMediaType
-from service.api import bodies, idempotency
+from domain.kit.errors import Malformed, NotAcceptable, Unauthenticated, UnsupportedMediaType
+from domain.kit.policy import GUEST, Principal
+from service.api import bodies, idempotency, problems
+from service.api.encoding import acceptable
 from service.api.routing import Answer, Call, Kind, Route
 from service.auth.principal import authenticate
 from service.services import Services
@@ -34,16 +37,44 @@ def mounted(route: Route) -> HTTPRouteHandler:
     )(endpoint)
 
 
+def options(path: str, methods: list[str]) -> HTTPRouteHandler:
+    """The answer to OPTIONS at an address: every method that it takes, to everybody."""
+    allow = problems.allowed(methods)
+
+    async def endpoint() -> Response[Any]:
+        return Response(None, status_code=204, headers={"allow": allow})
+
+    return HTTPRouteHandler(_litestar_path(path), http_method="OPTIONS", status_code=200, name=f"OPTIONS {path}")(
+        endpoint
+    )
+
+
 def _litestar_path(path: str) -> str:
-    return path.replace("}", ":str}")
+    return re.sub(r"\{(\w+)\}", r"{\1:str}", path)
+
+
+async def _caller(request: Request[Any, Any, Any], services: Services) -> Principal:
+    address = request.client.host if request.client else ""
+    services.limits.may_try(address)
+    try:
+        principal = await authenticate(request, services)
+    except Unauthenticated:
+        services.limits.tried(address)
+        raise
+    services.limits.take(principal, address)
+    request.scope["state"]["principal"] = principal.name
+    return principal
 
 
 async def dispatch(route: Route, request: Request[Any, Any, Any]) -> Response[Any]:
     """Answer one request."""
     services: Services = request.app.state.services
-    principal = await authenticate(request, services)
+    principal = GUEST if route.anonymous else await _caller(request, services)
     if not route.admits(principal):
         raise route.refuse(principal)
+    accept = request.headers.get("accept")
+    if accept is not None and not acceptable(accept, route.answers):
+        raise NotAcceptable
     call = Call(request, services, route, principal)
     call.raw = bodies.pairs(request.scope["query_string"])
     if route.query is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from typing import Any
 
 import asyncpg
@@ -141,13 +142,20 @@ def answer(problem: Problem, request_id: str | None = None) -> Response[bytes]:
     )
 
 
+def allowed(methods: Iterable[str]) -> str:
+    """The header Allow of an address with these methods: HEAD comes with GET, OPTIONS always."""
+    found = {*methods, "OPTIONS"}
+    return ", ".join(sorted(found | {"HEAD"} if "GET" in found else found))
+
+
 def handle(request: Request[Any, Any, Any], fault: Exception) -> Response[bytes]:
     """Litestar's handler of everything that is raised."""
     problem = problem_of(fault)
     request_id = request.scope.get("state", {}).get("request_id")
     if problem.status >= 500:
-        log.error("refused", slug=problem.slug, path=request.scope["path"], request_id=request_id, exc_info=fault)
+        route = request.scope.get("path_template", "")  # a path may hold what logs must not
+        log.error("refused", slug=problem.slug, route=route, request_id=request_id, exc_info=fault)
     response = answer(problem, request_id)
     if isinstance(fault, HTTPException) and fault.headers and problem.status == 405:
-        response.headers.update(fault.headers)
+        response.headers["allow"] = allowed(fault.headers["allow"].split(", "))
     return response

@@ -99,12 +99,16 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     returns: Any = None
     status: int = 200
     query: dict[str, Param] | None = {}
+    documented: dict[str, Param] = {}
+    """Query parameters that only the document needs, because the handler reads them itself."""
     problems: tuple[type[Problem], ...] = ()
     idempotent: bool = False
     streams: tuple[str, ...] = ()
     """Media types of a body that the handler reads as a stream itself."""
     answers: tuple[str, ...] = ("application/json",)
     body_limit: BodyLimit = BodyLimit()
+    anonymous: bool = False
+    """Answers everybody alike: no token is looked at, nobody is counted."""
 
     @property
     def name(self) -> str:
