@@ -31,17 +31,26 @@ class Record(msgspec.Struct, kw_only=True):
 
     @classmethod
     def command(
-        cls, name: str, *, move: str = "", by: str = "", help: str = "", own_only: bool = False
+        cls,
+        name: str,
+        *,
+        move: str = "",
+        by: str = "",
+        help: str = "",
+        own_only: bool = False,
+        shown_once: bool = False,
     ) -> Callable[[Handler], Handler]:
         """Register `async def f(ctx, record, data) -> result` as the command `name`.
 
         `move="A | B > C"`: allowed in A and B, leads to C; several targets: the behaviour chooses among them.
         `by`: who may give it (default: whoever may update). `data`'s annotation is the input Struct, the return
-        annotation the answer. A behaviour without a third parameter takes no input.
+        annotation the answer. A behaviour without a third parameter takes no input. `shown_once`: the answer holds
+        a secret, so it is not kept for a repeated request.
         """
 
         def register(handler: Handler) -> Handler:
-            cls.entity.add(Command.of(cls.entity, name, handler, move, by, help or (handler.__doc__ or ""), own_only))
+            told = help or (handler.__doc__ or "")
+            cls.entity.add(Command.of(cls.entity, name, handler, move, by, told, own_only, shown_once))
             return handler
 
         return register
@@ -79,10 +88,19 @@ class Command(msgspec.Struct, frozen=True):
     by: Keys
     help: str
     own_only: bool
+    shown_once: bool
 
     @classmethod
     def of(
-        cls, entity: Entity, name: str, handler: Handler | None, move: str, by: str, help: str, own_only: bool
+        cls,
+        entity: Entity,
+        name: str,
+        handler: Handler | None,
+        move: str = "",
+        by: str = "",
+        help: str = "",
+        own_only: bool = False,
+        shown_once: bool = False,
     ) -> Command:
         sources, targets = _parse_move(entity, name, move)
         hints = _hints(handler) if handler else {}
@@ -98,6 +116,7 @@ class Command(msgspec.Struct, frozen=True):
             by=keys(by) if by else entity.holders("u"),
             help=" ".join(help.split()),
             own_only=own_only,
+            shown_once=shown_once,
         )
 
 
@@ -266,7 +285,7 @@ def entity(
         )
         struct.entity = made
         for command, move in (moves or {}).items():
-            made.add(Command.of(made, command, None, move, "", "", False))
+            made.add(Command.of(made, command, None, move))
         CATALOGUE[name] = made
         return struct
 

@@ -50,6 +50,7 @@ class Context:
         clock: Clock = now,
         ids: Ids = new_id,
         currency: str = "USD",
+        public_url: str = "",
     ):
         self.db = connection
         self.principal = principal
@@ -57,6 +58,7 @@ class Context:
         self.clock = clock
         self.ids = ids
         self.currency = currency
+        self.public_url = public_url
         self.after_commit: list[Callable[[], Awaitable[None]]] = []
         self.pushed = False
         self._elevations = 0

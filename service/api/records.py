@@ -336,7 +336,7 @@ def _command(entity: Entity, command: Command) -> Route:
         body=command.input,
         body_optional=not any(field.required for field in msgspec.structs.fields(command.input)),
         returns=read_struct(entity, all_fields(entity)) if own else command.output,
-        idempotent=True,
+        idempotent=not command.shown_once,
         problems=(*WRITE_PROBLEMS, CommandNotAllowed, StaleVersion, *KEY_PROBLEMS),
     )
 
