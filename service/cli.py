@@ -70,9 +70,11 @@ def _restore(settings: Settings, arguments: Arguments) -> None:
 
 
 def _openapi(_: Settings, __: Arguments) -> None:
+    import msgspec
+
     from service.api.openapi import document
 
-    sys.stdout.buffer.write(document())
+    sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(document())) + b"\n")
 
 
 def _create_user(settings: Settings, arguments: Arguments) -> None:

@@ -133,7 +133,7 @@ def test_a_half_made_cluster_is_never_taken_for_a_whole_one(short_folder: Path) 
     assert not draft.exists()
 
 
-@pytest.mark.parametrize("pid", [os.getpid(), 1, 4_194_303])
+@pytest.mark.parametrize("pid", [os.getpid(), 1, 4_194_303], ids=["ours", "init", "nobody"])
 def test_a_stale_number_of_another_process_is_no_server(short_folder: Path, pid: int) -> None:
     with start(short_folder / "pg"):
         pass

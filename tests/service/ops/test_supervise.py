@@ -6,6 +6,8 @@ import socket
 import subprocess
 import sys
 import threading
+import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -51,8 +53,15 @@ class Service:
         raise AssertionError(f"{text!r} was never said: {self.lines}")
 
     def get(self, path: str) -> str:
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=20) as answer:
-            return str(answer.read().decode())
+        """The answer to a GET, asked again while no worker listens."""
+        deadline = time.monotonic() + 20
+        while True:
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=20) as answer:
+                    return str(answer.read().decode())
+            except (urllib.error.URLError, ConnectionError):
+                if time.monotonic() > deadline:
+                    raise
 
     def pids(self, word: str) -> list[int]:
         """Processes below the supervisor whose command line holds the word."""
