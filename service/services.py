@@ -67,7 +67,13 @@ class Services:
         """A transaction of the principal as behaviour takes it; what it put off until the commit is done afterwards."""
         async with self.database.acting(principal, deed, readonly=readonly) as connection:
             ctx = Context(
-                connection, principal, deed=deed, clock=self.clock, ids=self.ids, currency=self.settings.currency
+                connection,
+                principal,
+                deed=deed,
+                clock=self.clock,
+                ids=self.ids,
+                currency=self.settings.currency,
+                public_url=self.settings.public_url,
             )
             yield ctx
         if ctx.pushed:
