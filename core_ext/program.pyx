@@ -91,7 +91,7 @@ cdef class Program:
         self._code_reach[column] = min(size, self._code_reach.get(column, size))
 
     def _point(self, arrays, atoms, codes, tables, facets, keys, key_tables, cursor):
-        """Takes the addresses; the arrays are kept, with one spare element so that every address exists."""
+        """Takes the addresses and keeps the arrays; one of no elements is replaced, so that every address exists."""
         cdef const int32_t[::1] i32
         cdef const int64_t[::1] i64
         cdef const uint8_t[::1] u8
@@ -100,8 +100,9 @@ cdef class Program:
         kept = []
 
         def spare(array, kind):
-            kept.append(np.append(np.ascontiguousarray(array, kind), np.zeros(1, kind)))
-            return kept[len(kept) - 1]
+            held = np.ascontiguousarray(array if len(array) else (0,), kind)
+            kept.append(held)
+            return held
 
         groups, filters, clauses = arrays
         self.filters = len(filters) - 1

@@ -7,6 +7,13 @@ from numpy.typing import NDArray
 
 def sort(blob: NDArray[np.uint8], starts: NDArray[np.int64]) -> NDArray[np.uint32]: ...
 def find(blob: NDArray[np.uint8], starts: NDArray[np.int64], order: NDArray[np.uint32], key: bytes) -> int: ...
+def find_each(
+    blob: NDArray[np.uint8],
+    starts: NDArray[np.int64],
+    order: NDArray[np.uint32],
+    keys: NDArray[np.uint8],  # const uint8_t[::1]
+    key_starts: NDArray[np.int64],  # const int64_t[::1]
+) -> NDArray[np.int64]: ...
 def upto(blob: NDArray[np.uint8], starts: NDArray[np.int64], order: NDArray[np.uint32], key: bytes) -> int: ...
 def with_prefix(
     blob: NDArray[np.uint8], starts: NDArray[np.int64], order: NDArray[np.uint32], key: bytes

@@ -153,6 +153,29 @@ def find(
     return index
 
 
+def find_each(
+    const uint8_t[::1] blob not None, const int64_t[::1] starts not None, const uint32_t[::1] order not None,
+    const uint8_t[::1] keys not None, const int64_t[::1] key_starts not None,
+):
+    """For each string of the arena `keys` the index of an equal string, or -1: int64. The GIL is released."""
+    _check(keys, key_starts)
+    cdef const uint8_t* text = &blob[0] if blob.shape[0] else <const uint8_t*>b""
+    cdef const uint8_t* wanted = &keys[0] if keys.shape[0] else <const uint8_t*>b""
+    cdef Py_ssize_t i, place, length
+    cdef uint32_t index
+    cdef int64_t[::1] found = np.full(key_starts.shape[0] - 1, -1, np.int64)
+    with nogil:
+        for i in range(found.shape[0]):
+            length = key_starts[i + 1] - key_starts[i]
+            place = _bisect(text, starts, order, wanted + key_starts[i], length, False, False)
+            if place < order.shape[0]:
+                index = order[place]
+                if starts[index + 1] - starts[index] == length:
+                    if memcmp(text + starts[index], wanted + key_starts[i], length) == 0:
+                        found[i] = index
+    return np.asarray(found)
+
+
 def upto(
     const uint8_t[::1] blob not None, const int64_t[::1] starts not None, const uint32_t[::1] order not None,
     bytes key not None,

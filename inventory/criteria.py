@@ -206,8 +206,8 @@ def _faults(request: SearchRequest) -> Iterator[tuple[str, str]]:
     for i, facet in enumerate(request.facets):
         if not _sound(facet):
             yield pointer("facets", i), "is not a sound text"
-    for field in msgspec.structs.fields(Criteria):
-        yield from _value_faults(getattr(criteria, field.name), "criteria", field.name)
+    for name in Criteria.__struct_fields__:
+        yield from _value_faults(getattr(criteria, name), "criteria", name)
     if criteria.currency is not None:
         try:
             digits(criteria.currency)

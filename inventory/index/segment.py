@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from core_ext import strings
 from core_ext.columns import CodeColumn, IntColumn, gather_lists
-from inventory.index.table import Numbers, RowTable, Words, joined, take
+from inventory.index.table import Arena, Numbers, RowTable, Words, joined, take
 from inventory.index.vocabulary import COLUMN, OPTIONS, Vocabulary
 
 Bits = NDArray[np.uint64]
@@ -59,7 +59,7 @@ class Segment:
 
     def find(self, key: str) -> int:
         """The row of an id, -1 if it has none."""
-        return strings.find(*self.ids, self.id_order, key.encode())
+        return strings.find(*self.ids, self.id_order, key.encode(errors="surrogatepass"))
 
     def id_at(self, row: int) -> str:
         """The id of a row."""
@@ -163,6 +163,13 @@ class View(NamedTuple):
         """The live row of an id, or -1."""
         row = self.segment.find(key)
         return row if row >= 0 and self.is_live(row) else -1
+
+    def without_ids(self, keys: Arena) -> View:
+        """The same with the rows of these ids dead, so far as it has them; no id stands twice."""
+        rows = strings.find_each(*self.segment.ids, self.segment.id_order, *keys)
+        rows = rows[rows >= 0]
+        alive = (self.live[rows >> 6] >> (rows & 63).astype(np.uint64)) & np.uint64(1) == 1
+        return self.without(rows[alive].astype(np.uint32))
 
 
 def pack(flags: NDArray[np.bool_]) -> Bits:

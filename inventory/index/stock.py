@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 
@@ -15,12 +16,16 @@ from inventory.index.audience import Audience
 from inventory.index.fragments import assemble
 from inventory.index.segment import View, build, combine
 from inventory.index.snapshot import Snapshot
-from inventory.index.table import encode
+from inventory.index.table import Arena, RowTable, encode, joined
 from inventory.index.vocabulary import COLUMN, Vocabulary
 from inventory.vehicle_row import VehicleRow
 
 COMPACTED_ROWS = 8_192
 """Segments of changed rows are joined among themselves up to this size; beyond it only `merge` takes them up."""
+
+STEP_ROWS = 64
+STEP_PAUSE = 50e-6
+"""Changed rows are encoded so many at a time, with a pause in seconds between."""
 
 
 def utc_today() -> date:
@@ -67,14 +72,16 @@ class StockIndex:
     def apply(self, upserts: Sequence[VehicleRow], removed: Sequence[str], as_of: str) -> None:
         """Takes in one change as a whole; `as_of` names the state it leads to. An id in both is removed.
 
-        Holds the GIL no longer than the interpreter's switch interval: call it in a thread to keep an event loop free.
+        About 30 µs a row. Call it in a thread to keep an event loop free: it lets other threads run every few
+        milliseconds.
         """
         with self._writing:
             gone, vocabulary = dict.fromkeys(removed), self._snapshot.vocabulary
             latest = [row for row in {row.id: row for row in upserts}.values() if row.id not in gone]
-            views = self._without((*gone, *(row.id for row in latest)))
+            keys = Arena.of([key.encode() for key in (*gone, *(row.id for row in latest))])
+            views = [view.without_ids(keys) for view in self._snapshot.views]
             if latest:
-                segment, _ = build(encode(latest, vocabulary), vocabulary)
+                segment, _ = build(encoded_in_steps(latest, vocabulary), vocabulary)
                 vocabulary.index_words()
                 views.append(View.whole(segment))
             views = self._compacted([view for view in views if view.rows])
@@ -131,16 +138,6 @@ class StockIndex:
         """The state that searches see."""
         return self._snapshot.as_of
 
-    def _without(self, keys: Sequence[str]) -> list[View]:
-        """The present views without the rows of these ids."""
-        views = self._snapshot.views
-        dead: list[list[int]] = [[] for _ in views]
-        for key in keys:
-            place = self._snapshot.find(key)
-            if place is not None:
-                dead[place[0]].append(place[1])
-        return [view.without(np.array(rows, np.uint32)) for view, rows in zip(views, dead, strict=True)]
-
     def _compacted(self, views: list[View]) -> list[View]:
         """Joins the newest segments as long as each is not at least twice as large as the next."""
         while len(views) > 2 and self._may_join(views[-2], views[-1]):
@@ -167,6 +164,18 @@ class StockIndex:
             fresh = [view for view in self._snapshot.views if id(view.segment) not in self._held]
             views = [view for view in (base, *fresh) if view.rows]
             self._snapshot = Snapshot(tuple(views), before.vocabulary, self._snapshot.as_of)
+
+
+def encoded_in_steps(rows: Sequence[VehicleRow], vocabulary: Vocabulary) -> RowTable:
+    """The rows as columns; between steps other threads run, for a thread that waits for the GIL gets it only after the
+    interpreter's switch interval, and an event loop waits for it twice a turn.
+    """
+    tables: list[RowTable] = []
+    for first in range(0, len(rows), STEP_ROWS):
+        if tables:
+            time.sleep(STEP_PAUSE)
+        tables.append(encode(rows[first : first + STEP_ROWS], vocabulary))
+    return joined(tables)
 
 
 def _sees(view: View, row: int, audience: Audience, vocabulary: Vocabulary) -> bool:

@@ -6,16 +6,22 @@ import functools
 import unicodedata
 
 
-@functools.lru_cache(maxsize=1 << 16)
-def fold(text: str) -> str:
+def folded(text: str) -> str:
     """The form in which two values are the same."""
     return unicodedata.normalize("NFC", text).casefold()
 
 
+fold = functools.lru_cache(maxsize=1 << 16)(folded)
+"""The same for values that come again and again."""
+
+
 def chunks(text: str) -> list[tuple[str, ...]]:
     """The folded text between spaces, each as its parts of letters, marks and digits: "F-150 XLT" → (f, 150), (xlt)."""
-    found = []
-    for chunk in fold(text).split():
+    found: list[tuple[str, ...]] = []
+    for chunk in folded(text).split():
+        if chunk.isalnum():
+            found.append((chunk,))
+            continue
         parts, part = [], ""
         for character in chunk:
             if character.isalnum() or unicodedata.category(character).startswith("M"):
@@ -30,10 +36,9 @@ def chunks(text: str) -> list[tuple[str, ...]]:
     return found
 
 
-@functools.lru_cache(maxsize=1 << 14)
-def words_of(text: str) -> frozenset[str]:
+def words_of(text: str) -> set[str]:
     """The words by which a text is found: every part, and what signs divide also joined: F-150 is f, 150 and f150."""
-    return frozenset(word for parts in chunks(text) for word in (*parts, "".join(parts)))
+    return {word for parts in chunks(text) for word in (*parts, "".join(parts))}
 
 
 def wanted(text: str) -> list[frozenset[str]]:

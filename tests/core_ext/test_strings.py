@@ -38,6 +38,10 @@ def test_strings_are_found_counted_and_completed(values: list[bytes], key: bytes
     found = strings.find(*held, order, key)
     assert (found >= 0) == (key in values)
     assert found < 0 or values[found] == key
+    asked = [key, *values[:5], key + b"x"]
+    places = strings.find_each(*held, order, *arena(asked)).tolist()
+    assert [place >= 0 for place in places] == [one in values for one in asked]
+    assert all(values[place] == one for place, one in zip(places, asked, strict=True) if place >= 0)
     assert strings.upto(*held, order, key) == bisect_right(sorted(values), key)
     first, last = strings.with_prefix(*held, order, key)
     assert [values[place] for place in order[first:last]] == [one for one in sorted(values) if one.startswith(key)]
