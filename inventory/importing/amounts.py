@@ -88,6 +88,7 @@ def read_odometer(row: Row) -> Odometer:
     unit = _unit(row, given_unit.text) if given_unit else None
     if given_unit is not None and unit is None:
         row.report("choice-unknown", f"{given_unit.text!r} is not KM or MI", given_unit, "odometer_unit")
+        return Odometer()
     readings = [
         reading
         for name, fixed in (("odometer", unit), ("mileage_mi", "MI"), ("odometer_km", "KM"))

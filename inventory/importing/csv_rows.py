@@ -63,10 +63,11 @@ class CsvRows:
     """A splitter of delimited text whose first line names the columns.
 
     Rows end with CR, LF or CRLF outside quotes; blank lines are no rows. A quote inside an unquoted field is text. A
-    row whose quote is not closed within 1,048,576 characters, or is followed by text, is rejected with its physical
-    line, and reading goes on after that: one stray quote does not swallow the rest of the file. A line `sep=;` before
-    the header, as spreadsheets write it, names the delimiter. A file of rejects is known by its columns, and the guard
-    against formulas is taken off its cells.
+    quote that is not closed within 1,048,576 characters rejects its physical line alone: it does not swallow the rest
+    of the file. Text after a closing quote rejects the row up to the end of that line: what lies between may be one
+    field or many rows, and a row made of half a field would be worse than a reject. A line `sep=;` before the header,
+    as spreadsheets write it, names the delimiter. A file of rejects is known by its columns, and the guard against
+    formulas is taken off its cells.
     """
 
     def __init__(self, delimiter: str | None = None) -> None:

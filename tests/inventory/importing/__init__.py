@@ -1,0 +1,1 @@
+"""The import: parsers against oracles and hostile input, mappings against real files."""
