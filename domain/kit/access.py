@@ -114,12 +114,17 @@ def selected(entity: Entity, principal: Principal, seen: View) -> tuple[str, Cal
     account = quoted(entity.account) if entity.account else "null::uuid"
     full = answers(entity, names)
 
+    cuts: dict[tuple[bool, str | None], Callable[[Any], msgspec.Struct]] = {}
+
     def present(row: Any) -> msgspec.Struct:
-        own, of_account = row[-2], row[-1]
-        exact = view(entity, principal.keys_at(of_account) if own else principal.keys)
-        shown = exact.own if own else exact.network
-        answer: msgspec.Struct = _subset(entity, names, tuple(name for name in names if name in shown))(full(row))
-        return answer
+        kind = (row[-2], row[-1])
+        cut = cuts.get(kind)
+        if cut is None:
+            own, of_account = kind
+            exact = view(entity, principal.keys_at(of_account) if own else principal.keys)
+            shown = exact.own if own else exact.network
+            cut = cuts[kind] = _subset(entity, names, tuple(name for name in names if name in shown))
+        return cut(full(row))
 
     return f"{columns(entity, names)}, ({own_sql(entity, principal)}), {account}", present
 
@@ -167,12 +172,15 @@ def listing(
     if not branches:
         whole = f"select {sorts}, {select} from {quoted(entity.table)}{_and(clauses)} order by {order}"
         return whole if limit is None else f"{whole} limit {limit}", arguments.values, present, keys
+    ordered = order_by([(f"sort_{at}", down, null, kind) for at, (_, down, null, kind) in enumerate(keys)])
     parts = []
     for source, condition in branches:
-        part = f"select {sorts}, {select} from {quoted(entity.table)}{_and([condition, *clauses])}"
-        part = f"({part} order by {order} limit {limit})"
-        parts.append(f"(select found.* from {source} one cross join lateral {part} found)" if source else part)
-    ordered = order_by([(f"sort_{at}", down, null, kind) for at, (_, down, null, kind) in enumerate(keys)])
+        rows = f"select {sorts}, {select} from {quoted(entity.table)}{_and([condition, *clauses])}"
+        if source:
+            each = f"({rows} order by {order} limit {limit})"
+            parts.append(f"(select found.* from {source} one cross join lateral {each} found)")
+        else:  # `offset 0`: find by the arm's index, then sort; else the planner walks the table in order for a match
+            parts.append(f"(select * from ({rows} offset 0) found order by {ordered} limit {limit})")
     merged = f"select * from ({' union all '.join(parts)}) page order by {ordered} limit {limit}"
     return merged, arguments.values, present, keys
 
