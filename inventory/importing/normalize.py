@@ -15,7 +15,7 @@ from inventory.importing.mapping import LIST_PROPERTIES, DateFormat, Mapping
 from inventory.importing.place import read_location
 from inventory.importing.plan import Plan, Taken, cleaned
 from inventory.importing.row import Row
-from inventory.importing.rows import REPORT_COLUMNS, RawRow, ReadRow, UnreadRow
+from inventory.importing.rows import REPORT_COLUMNS, Cell, RawRow, ReadRow, UnreadRow
 from inventory.importing.values import CHOICES, VOCABULARIES, Aliases, folded
 from inventory.importing.vehicle import Accepted, Identity, ImportVehicle, Rejected
 from inventory.vin import (
@@ -53,7 +53,7 @@ class Normalizer:
         if isinstance(read, UnreadRow):
             return Rejected(read.number, read.raw, None, read.reasons)
         row = Row(self.plan, read.cells, read.typed)
-        if not any(self.plan.column_text(column, read.cells) for column in read.cells if column not in REPORT_COLUMNS):
+        if not any(_is_stated(cell) for column, cell in read.cells.items() if column not in REPORT_COLUMNS):
             row.findings.append(rejection("row-empty", "the row holds no value"))
             return self._rejected(read, row)
         self._check_columns(row)
@@ -179,6 +179,10 @@ class Normalizer:
             if self.plan.reads(column) and (texts := self.plan.column_text(column, row.cells)) is not None
         ]
         return _digest(texts)
+
+
+def _is_stated(cell: Cell) -> bool:
+    return bool(cleaned(cell) if isinstance(cell, str) else cell)
 
 
 def _digest(texts: object) -> str:

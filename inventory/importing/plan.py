@@ -91,7 +91,7 @@ class Plan:
         self._words = {name: Words(words) for name, words in mapping.values.items()}
         self.actions = {code: mapping.action(code) for code in KINDS}
         self.money_marks = frozenset(mapping.money_marks)
-        self._active = mapping.properties.keys() | mapping.constants.keys()
+        self.active = mapping.properties.keys() | mapping.constants.keys()
         self.price_lowest = Decimal(mapping.price_lowest)
         self.price_highest = Decimal(mapping.price_highest)
         self.given = functools.lru_cache(maxsize=256)(self._given)
@@ -156,8 +156,6 @@ class Plan:
 
     def take(self, name: str, cells: Mapping[str, Cell]) -> Taken | None:
         """The property's text in this row; None where nothing is stated."""
-        if name not in self._active:
-            return None
         constant = self.mapping.constants.get(name)
         if constant is not None:
             return Taken(constant, constant, None)
@@ -166,6 +164,8 @@ class Plan:
 
     def entries(self, name: str, cells: Mapping[str, Cell]) -> tuple[list[str], str | None]:
         """A list property's entries and the column they came from."""
+        if name not in self.active:
+            return [], None
         source = self.mapping.properties.get(name)
         columns: tuple[str | None, ...] = source.columns if source else (None,)
         for column in columns:

@@ -26,6 +26,8 @@ class Row:
 
     def take(self, name: str) -> Taken | None:
         """The property's text; None where nothing is stated."""
+        if name not in self.plan.active:
+            return None
         taken = self.plan.take(name, self.cells)
         if taken is None:
             return None
