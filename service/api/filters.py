@@ -76,7 +76,7 @@ def value_schema(field: Field) -> Json:
     if field.kind is date:
         return {"type": "string", "format": "date"}
     if field.choices:
-        return {"type": "string", "enum": list(field.choices)}
+        return {"type": "string", "enum": sorted(field.choices)}
     if field.is_money:
         return msgspec.json.schema(AmountText)
     if field.kind in (bool, int, float):

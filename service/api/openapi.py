@@ -29,8 +29,10 @@ from domain.kit.errors import (
 )
 from domain.kit.policy import PERSONAS, Keys
 from domain.kit.record import CATALOGUE
+from domain.kit.views import read_struct
 from service.api.filters import list_parameters
 from service.api.problems import MEDIA_TYPE
+from service.api.records import all_fields
 from service.api.routing import PREFIX, Kind, Param, Route
 from service.api.table import table
 
@@ -170,7 +172,8 @@ class _Schemas:
     def __init__(self, routes: Iterable[Route]):
         types: list[Any] = []
         for route in routes:
-            types.extend(kind for kind in (route.body, route.returns) if kind is not None and kind not in types)
+            told = [as_told(kind) for kind in (route.body, route.returns) if kind is not None]
+            types.extend(kind for kind in told if kind not in types)
         _unique(types)
         found, components = msgspec.json.schema_components(
             types, schema_hook=lambda _: {"description": "any JSON value"}, ref_template=TEMPLATE
@@ -181,8 +184,17 @@ class _Schemas:
 
     def of(self, kind: Any) -> Json:
         """The schema of a type that some route names."""
-        found: Json = self._found[self._types.index(kind)]
+        found: Json = self._found[self._types.index(as_told(kind))]
         return found
+
+
+def as_told(kind: Any) -> Any:
+    """What stands in the document: a record type, and any selection of its fields, is all that some caller may read."""
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        for entity in CATALOGUE.values():
+            if (kind.__module__, kind.__name__) == (entity.struct.__module__, entity.struct.__name__):
+                return read_struct(entity, all_fields(entity))
+    return kind
 
 
 def _unique(types: list[Any]) -> None:

@@ -24,6 +24,7 @@ from service.settings import Network, Settings
 
 BURST_SECONDS = 10.0
 """A caller who was silent may catch up this many seconds' worth at once."""
+_ROUNDING = 1e-6
 _PLACES = 16_384
 _WAYS = 4
 _ROW = struct.Struct("<QdQdQdQd")
@@ -72,7 +73,7 @@ class Limits:
         if not now <= empty_at <= now + BURST_SECONDS + 1.0:  # long ago, or of a clock before the last start
             empty_at = now
         waiting = empty_at + 1 / rate - now - BURST_SECONDS
-        if waiting > 0:
+        if waiting > _ROUNDING:
             raise TooManyRequests(retry_after=max(1, math.ceil(waiting)))
         if count:
             _ENTRY.pack_into(self._shared, place + way * _ENTRY.size, mark, empty_at + 1 / rate)

@@ -18,7 +18,8 @@ _TOKEN = re.compile(r"\bfc[a-z]_[A-Za-z0-9_-]{20,}|\b[Bb]earer\s+\S+")
 _SECRET = re.compile(r"password|secret|token|authorization|cookie|otp", re.IGNORECASE)
 _PASSWORD_IN_URL = re.compile(r"(\w+://[^:/@\s]*):[^@/\s]*@")
 _LONGEST = 2_000
-_encode = msgspec.json.Encoder(enc_hook=str).encode
+_encoder = msgspec.json.Encoder(enc_hook=str)
+_BREAKS = str.maketrans({character: f"\\u{ord(character):04x}" for character in "\x7f\x85\u2028\u2029"})
 
 
 def configure(level: str = "INFO") -> None:
@@ -31,7 +32,7 @@ def configure(level: str = "INFO") -> None:
         safe,
     ]
     structlog.configure(
-        processors=[*shared, lambda _, __, event: _encode(event)],
+        processors=[*shared, _line],
         wrapper_class=structlog.make_filtering_bound_logger(number),
         logger_factory=lambda *_: _Lines(),
         cache_logger_on_first_use=True,
@@ -43,7 +44,7 @@ def configure(level: str = "INFO") -> None:
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 *shared[2:],
-                lambda _, __, event: _encode(event).decode(),
+                _line,
             ],
         )
     )
@@ -65,14 +66,20 @@ class _Stdout:
 class _Lines:
     """Writes one line an event in one piece, so that the lines of several processes do not mix."""
 
-    def msg(self, line: bytes) -> None:
+    def msg(self, line: str) -> None:
         try:
-            sys.stdout.write(line.decode() + "\n")
+            sys.stdout.write(line + "\n")
             sys.stdout.flush()
         except (BrokenPipeError, ValueError):
             return  # nobody reads the log any more; requests are answered all the same
 
     debug = info = warning = error = critical = exception = msg
+
+
+def _line(_: WrappedLogger, __: str, event: EventDict) -> str:
+    """One line, for every reader's idea of what breaks lines."""
+    text = _encoder.encode(event).decode()
+    return text if text.isascii() and "\x7f" not in text else text.translate(_BREAKS)
 
 
 def fault_told(_: WrappedLogger, __: str, event: EventDict) -> EventDict:

@@ -185,7 +185,8 @@ def _head(name: str) -> Iterator[str]:
 
 def _line(name: str, labels: Labels, value: float) -> str:
     told = ",".join(f'{label}="{_escaped(text)}"' for label, text in labels)
-    return f"{name}{{{told}}} {value}\n" if told else f"{name} {value}\n"
+    number = int(value) if float(value).is_integer() else value
+    return f"{name}{{{told}}} {number}\n" if told else f"{name} {number}\n"
 
 
 def _escaped(text: str) -> str:
