@@ -36,6 +36,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     secret_key: str
     public_url: str = ""
     smtp_url: str | None = None
+    mail_from: str = "no-reply@forecourt.example"
     currency: str = "USD"
     hold_seconds: int = 600
     trusted_proxies: tuple[Network, ...] = ()
@@ -188,6 +189,12 @@ def _currency(text: str) -> str:
     return text
 
 
+def _mail_address(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9._+-]{1,64}@[a-z0-9][a-z0-9.-]{0,251}[a-z0-9]", text):
+        raise ValueError("is not a mail address. Set it to the sender of all mail, for example no-reply@example.com.")
+    return text
+
+
 def _key(text: str) -> str:
     if len(text) < 32:
         raise ValueError("is shorter than 32 characters. Set it to a long random text.")
@@ -230,6 +237,7 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "secret_key": _key,
     "public_url": lambda text: _address(("http", "https"), "https://portal.example.com")(text).rstrip("/"),
     "smtp_url": _address(("smtp", "smtps"), "smtp://user:password@mail.example.com:587"),
+    "mail_from": _mail_address,
     "currency": _currency,
     "hold_seconds": _number(10, 86_400, 600),
     "trusted_proxies": _networks,

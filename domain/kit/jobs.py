@@ -50,6 +50,7 @@ class Job(Record, kw_only=True):
     payload: Annotated[Document, Quiet(), writes(), reads("ADMIN", "ADMIN"), Privacy.FREE_TEXT] = {}
     requested_by: Annotated[str | None, Ref("user"), DefaultsTo("user_id"), writes()] = None
     client_id: Annotated[Code | None, writes()] = None
+    scopes: Annotated[list[Code], writes(), reads("SYSTEM ADMIN", "SYSTEM ADMIN")] = []
     account_id: Annotated[str | None, Ref("account"), DefaultsTo("account_id"), writes()] = None
     contact_id: Annotated[str | None, Ref("contact"), writes(), reads("STAFF SYSTEM")] = None
     attempts: Annotated[Count, writes()] = 0
@@ -66,11 +67,11 @@ async def cancel(ctx: Context, job: Job) -> Job:
     return await ctx.update(job, is_cancel_requested=True)
 
 
-class JobCancelled(Exception):  # noqa: N818 - not a refusal: the work was told to stop
+class JobCancelled(Exception):
     """Raised in the behaviour of a job whose cancel was asked for."""
 
 
-class LeaseLost(Exception):  # noqa: N818
+class LeaseLost(Exception):
     """Another worker has the job now: this one was silent for too long and must not touch anything any more."""
 
 
@@ -126,7 +127,7 @@ async def enqueue(
     msgspec.convert(given, KINDS[kind].payload)
     values: dict[str, Any] = {"kind": kind, "payload": given, "contact_id": contact_id}
     if ctx.principal.client_id is not None:
-        values["client_id"] = ctx.principal.client_id
+        values |= {"client_id": ctx.principal.client_id, "scopes": sorted(ctx.principal.scopes)}
     if ctx.principal.persona == "GUEST":
         async with ctx.elevated():
             made = await ctx.create(Job, **values)
@@ -178,11 +179,17 @@ class JobContext:
         await self._end(ctx.db, "SUCCEEDED", document(result), None)
         self.is_finished = True
 
-    async def fail(self, error: dict[str, Any], status: str = "FAILED") -> None:
-        """End the job without an effect."""
+    async def fail(self, error: dict[str, Any] | None, status: str = "FAILED") -> None:
+        """End the job without an effect; QUEUED: it is tried again."""
         async with self._transact(self._worker, Deed(request_id=f"job {self.id}")) as ctx:
             await self._end(ctx.db, status, None, error)
         self.is_finished = True
+
+    async def give_back(self) -> None:
+        """Let another worker go on: this one stops, which does not count as a try."""
+        async with self._transact(self._worker, Deed(request_id=f"job {self.id}")) as ctx:
+            if await ctx.db.fetchval("select app.give_back_job($1, $2)", self.id, self._lease):
+                self.is_finished = True
 
     async def _end(
         self, db: Connection, status: str, result: dict[str, Any] | None, error: dict[str, Any] | None
@@ -211,7 +218,6 @@ class JobContext:
             raise LeaseLost
         if cancel_asked:
             raise JobCancelled
-
 
 
 def document(result: Any) -> dict[str, Any] | None:

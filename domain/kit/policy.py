@@ -78,6 +78,8 @@ class Principal(msgspec.Struct, frozen=True, dict=True):
 
 
 GUEST = Principal("GUEST")
+WORKER = Principal("SYSTEM", client_id="worker")
+"""As whom the worker writes what nobody has asked for."""
 
 
 def keys(text: str) -> Keys:

@@ -1,4 +1,4 @@
-"""The queue between requests and workers: entries are pushed in the caller's transaction, workers are woken after it."""
+"""The queue between requests and workers: pushed to in the caller's transaction, workers are woken after it."""
 
 from __future__ import annotations
 
