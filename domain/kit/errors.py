@@ -62,6 +62,10 @@ class FieldForbidden(Forbidden):
     slug, title = "field-forbidden", "You may read but not write this field"
 
 
+class CrossSite(Forbidden):
+    slug, title = "cross-site", "The request does not come from a page of this session"
+
+
 class MissingScope(Forbidden):
     slug, title = "missing-scope", "The token lacks a scope that this call needs"
 

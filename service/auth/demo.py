@@ -8,8 +8,8 @@ import asyncpg
 import msgspec
 
 from domain.kit.ids import new_id
+from domain.kit.tokens import hashed
 from service.auth.passwords import Passwords
-from service.auth.tokens import hashed
 
 
 class SeedUser(msgspec.Struct, frozen=True, kw_only=True):

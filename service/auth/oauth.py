@@ -11,11 +11,11 @@ from urllib.parse import unquote_plus
 import msgspec
 
 from domain.kit.errors import Malformed, TooManyRequests
+from domain.kit.tokens import LETTERS, REFRESH, hashed, is_token, new_token
 from service.api import bodies
 from service.api.routing import EVERYBODY, PREFIX, Answer, Call, Kind, Route
 from service.auth.principal import principal_of
 from service.auth.signing_in import ACCESS_LASTS, REFRESH_LASTS, Opened, SignInRefused, open_session, prove
-from service.auth.tokens import LETTERS, REFRESH, hashed, is_token, new_token
 from service.auth.visitors import Visitor, limits, take, visitor
 from service.ops.deadlines import BodyLimit
 

@@ -8,7 +8,8 @@ from litestar import Request
 
 from domain.kit.errors import Unauthenticated
 from domain.kit.policy import GUEST, Principal
-from service.auth.tokens import hashed, is_token
+from domain.kit.tokens import hashed, is_token
+from service.auth.cookies import guard, session_token
 from service.services import Services
 
 _CALLER = (
@@ -20,16 +21,31 @@ OWN_AUTHENTICATION = frozenset({"/api/v1/oauth/token", "/api/v1/oauth/revoke"})
 
 
 async def authenticate(request: Request[Any, Any, Any], services: Services) -> Principal:
-    """The caller: GUEST without a token; Unauthenticated for one that is malformed, wrong, expired or revoked."""
-    shown = [value for name, value in request.scope["headers"] if name == b"authorization"]
-    if not shown or request.scope["path"] in OWN_AUTHENTICATION:
+    """The caller: GUEST without a token; Unauthenticated for one that is malformed, wrong, expired or revoked.
+
+    A browser's cookie counts where there is no token: an ended session is a guest, and whatever changes something
+    must come from one of our own pages (CrossSite).
+    """
+    if request.scope["path"] in OWN_AUTHENTICATION:
         return GUEST
+    shown = [value for name, value in request.scope["headers"] if name == b"authorization"]
+    if not shown:
+        return await _of_browser(request, services)
     scheme, _, token = shown[0].decode("latin-1").partition(" ")
     if len(shown) > 1 or scheme.lower() != "bearer" or not is_token(token := token.strip()):
         raise Unauthenticated("Send one header Authorization: Bearer <access token>")
     found = await caller(services, token, "ACCESS")
     if found is None:
         raise Unauthenticated
+    return found
+
+
+async def _of_browser(request: Request[Any, Any, Any], services: Services) -> Principal:
+    session = session_token(request, services.settings)
+    found = await caller(services, session, "COOKIE") if session else None
+    if session is None or found is None:
+        return GUEST
+    await guard(request, services.settings, session)
     return found
 
 

@@ -10,10 +10,10 @@ from weakref import WeakValueDictionary
 import msgspec
 
 from domain.kit.policy import Principal
+from domain.kit.tokens import COOKIE, LETTERS, REFRESH, hashed, new_token
 from service.auth.passwords import passwords
 from service.auth.principal import principal_of
 from service.auth.second_factor import matched_step, recovery_hash, unseal
-from service.auth.tokens import COOKIE, LETTERS, REFRESH, hashed, new_token
 from service.auth.visitors import Visitor, limits
 from service.services import Services
 

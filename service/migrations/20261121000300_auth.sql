@@ -412,11 +412,12 @@ begin
   return true;
 end $$;
 
-create function app.disable_otp(proof text) returns boolean
+create function app.disable_otp(proof text, step bigint, recovery bytea) returns boolean
   language plpgsql volatile security definer set search_path = public, pg_temp as $$
 begin
   update credential set otp_secret = null, otp_confirmed_at = null, otp_last_step = null, recovery_hashes = '{}'
-   where user_id = app.uid() and password_hash = proof;
+   where user_id = app.uid() and password_hash = proof and otp_confirmed_at is not null
+     and (step > coalesce(otp_last_step, 0) or recovery = any(recovery_hashes));
   if found then perform app.note_user(app.uid(), 'disable_second_factor'); end if;
   return found;
 end $$;
@@ -532,6 +533,32 @@ begin
   insert into client_secret values (the_id, the_client, hash, app.moment());
 end $$;
 
+-- For a lost device: the password alone is asked for from now on.
+create function app.drop_otp(the_user uuid) returns void language plpgsql volatile security definer
+  set search_path = public, pg_temp as $$
+begin
+  update credential set otp_secret = null, otp_confirmed_at = null, otp_last_step = null, recovery_hashes = '{}'
+   where user_id = the_user;
+  perform app.end_sessions(the_user, null, 'SECOND_FACTOR_DROPPED');
+  perform app.note_user(the_user, 'drop_second_factor');
+end $$;
+
+-- Whether two accounts belong to one dealer group.
+create function app.same_group(a uuid, b uuid) returns boolean language sql stable security definer
+  set search_path = public, pg_temp as $$ select app.group_tops(array[a]) && app.group_tops(array[b]) $$;
+
+-- Brings the audience of a record type's rows in line with the sharing rules that are active; other rows stay untouched.
+create function app.reshare(of_entity text) returns void language plpgsql volatile security definer
+  set search_path = public, pg_temp as $$
+begin
+  execute format(
+    'update %1$I t set audience = s.code from (
+       select e.id, coalesce((select max(case r.audience when ''PUBLIC'' then 2 else 1 end) from sharing_rule r
+         where r.record_type = %1$L and r.status = ''ACTIVE'' and to_jsonb(e) @> r.criteria), 0)::smallint as code
+         from %1$I e) s
+      where s.id = t.id and s.code <> t.audience', of_entity);
+end $$;
+
 -- Forgets what is past its use: tokens, ended sessions after 90 days, counts, places not seen for 90 days.
 create function app.tidy_sign_ins() returns void language sql volatile security definer
   set search_path = public, pg_temp as $$
@@ -578,7 +605,7 @@ begin
       'app.refresh_session', 'app.refresh_persona', 'app.revoke_token', 'app.my_credential', 'app.change_password', 'app.enrol_otp',
       'app.confirm_otp', 'app.disable_otp', 'app.my_sessions', 'app.end_my_session', 'app.make_token',
       'app.token_mail', 'app.begin_reset', 'app.redeem_password', 'app.begin_registration',
-      'app.confirm_registration', 'app.add_client_secret', 'app.tidy_sign_ins', 'app.authenticate']::regproc[]::regprocedure[] loop
+      'app.confirm_registration', 'app.add_client_secret', 'app.tidy_sign_ins', 'app.drop_otp', 'app.reshare', 'app.same_group', 'app.authenticate']::regproc[]::regprocedure[] loop
     execute format('revoke all on function %s from public', f);
   end loop;
 end $$;
@@ -590,8 +617,29 @@ grant execute on function app.authenticate, app.sign_in, app.sign_in_failed, app
 grant execute on function app.my_credential, app.change_password, app.enrol_otp, app.confirm_otp, app.disable_otp,
   app.my_sessions, app.end_my_session to forecourt_customer, forecourt_partner, forecourt_staff;
 grant execute on function app.take to forecourt_guest, forecourt_customer, forecourt_partner, forecourt_staff;
--- For those who invite others and give keys to systems
-grant execute on function app.make_token, app.add_client_secret to forecourt_staff;
+-- For those who look after others, systems and what is shared
+grant execute on function app.make_token, app.add_client_secret, app.drop_otp, app.reshare to forecourt_staff;
+grant execute on function app.same_group to forecourt_partner, forecourt_staff;
+
+alter table "user" drop constraint user_belongs;
+alter table "user" add constraint user_belongs
+  check ((persona = 'STAFF') = (account_id is null) and (persona = 'STAFF') = (contact_id is null));
+alter table role_assignment add constraint role_assignment_role_check
+  check (role in ('SALES', 'SALES_MANAGER', 'BDC', 'SERVICE_ADVISOR', 'SERVICE_MANAGER', 'TECHNICIAN', 'PARTS',
+                  'WARRANTY_ADMIN', 'GROUP_MANAGER', 'SUPPLIER', 'ADMIN', 'CHANNEL_MANAGER', 'SALES_OPERATIONS',
+                  'TERRITORY_MANAGER', 'ASSESSOR', 'WARRANTY_MANAGER', 'PRODUCT_MANAGER', 'ADJUDICATOR', 'FINANCE',
+                  'CAPTIVE_AGENT', 'SERVICE_AGENT', 'PLANT_OPERATOR', 'QUALITY', 'DISTRIBUTION', 'MARKETING', 'DESIGNER',
+                  'EXECUTIVE'));
+alter table role_assignment add constraint role_assignment_place
+  check ((account_id is not null) = (role in ('SALES', 'SALES_MANAGER', 'BDC', 'SERVICE_ADVISOR', 'SERVICE_MANAGER',
+                                              'TECHNICIAN', 'PARTS', 'WARRANTY_ADMIN', 'GROUP_MANAGER', 'SUPPLIER')));
+create trigger user_sign_out after update of status on "user" for each row execute function app.sign_out_user();
+create trigger account_sign_out after update of is_partner, is_active on account
+  for each row execute function app.sign_out_account();
+create trigger api_client_sign_out after update of status on api_client
+  for each row execute function app.sign_out_client();
+drop policy brand_guest_select on brand;
+revoke select on brand from forecourt_guest;
 
 -- There is one setting, and it begins switched off.
 insert into prm_setting (id, created_at, updated_at) values (gen_random_uuid(), now(), now());
