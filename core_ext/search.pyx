@@ -332,12 +332,12 @@ cdef void _codes(
     cdef int i, found = block_count(candidates)
     if found < 64 and found * 2 < entries:
         _codes_of_few(view, block, table, candidates, met)
-    elif wanted * 8 < entries:
+    elif wanted * 16 < min(entries, <Py_ssize_t>1024):
         for i in range(wanted):
             entry = _entry(view, first, last, codes[i])
             if entry >= 0:
                 _add(view, entry, met)
-    elif entries > 1024 and view.starts is NULL:
+    elif entries > 512 and view.starts is NULL:
         if view.narrow is not NULL:
             block_table16(view.narrow + block * BLOCK, rows, table, met)
         else:

@@ -20,8 +20,11 @@ from inventory.index.table import Arena, RowTable, encode, joined
 from inventory.index.vocabulary import COLUMN, Vocabulary
 from inventory.vehicle_row import VehicleRow
 
-COMPACTED_ROWS = 8_192
-"""Segments of changed rows are joined among themselves up to this size; beyond it only `merge` takes them up."""
+COMPACTED_ROWS = 1_024
+"""`apply` joins segments of changed rows among themselves up to this size (a few milliseconds), `merge` all others."""
+MOST_SEGMENTS = 12
+SMALL_CHANGE_ROWS = 20_000
+"""So many changed rows, or a sixteenth of the base, stay beside it."""
 
 STEP_ROWS = 64
 STEP_PAUSE = 50e-6
@@ -88,25 +91,25 @@ class StockIndex:
             self._snapshot = Snapshot(tuple(views), vocabulary, as_of)
 
     def merge(self) -> None:
-        """Joins all segments into one base; for a background thread. Changes that arrive meanwhile are kept."""
+        """Joins segments; for a background thread. Changes that arrive meanwhile are kept.
+
+        What has changed becomes one segment beside the base, or with it the new base if it is no longer small.
+        """
         with self._merging:
             with self._writing:
                 before = self._snapshot
-                self._held = frozenset(id(view.segment) for view in before.views)
+                taken = before.views[0 if self._outgrown(before) else 1 :]
+                self._held = frozenset(id(view.segment) for view in taken)
             try:
-                if len(before.views) > 1 or any(len(view.dead) for view in before.views):
-                    self._replace(before)
+                if len(taken) > 1 or any(len(view.dead) for view in taken):
+                    self._replace(taken, before.vocabulary)
             finally:
                 self._held = frozenset()
 
     @property
     def wants_merge(self) -> bool:
         """Whether enough has changed that searches would gain by a merge."""
-        views = self._snapshot.views
-        if not views:
-            return False
-        changed = sum(view.rows for view in views[1:]) + len(views[0].dead)
-        return len(views) > 12 or changed > max(20_000, views[0].segment.rows // 16)
+        return len(self._snapshot.views) > MOST_SEGMENTS or self._outgrown(self._snapshot)
 
     def search(self, request: SearchRequest, audience: Audience, caller: str = "guest") -> SearchPage:
         """The page asked for. `caller` names whom cursors belong to (all guests are one).
@@ -150,20 +153,28 @@ class StockIndex:
             return False
         return older.rows <= 2 * newer.rows and older.rows + newer.rows <= COMPACTED_ROWS
 
-    def _replace(self, before: Snapshot) -> None:
-        """Puts one segment in the place of those of a former snapshot, less what has died since."""
-        segment, moved = combine(before.views, before.vocabulary)
+    @staticmethod
+    def _outgrown(snapshot: Snapshot) -> bool:
+        """Whether what has changed is no longer small beside the base."""
+        changed = sum(view.rows for view in snapshot.views[1:]) + sum(len(view.dead) for view in snapshot.views[:1])
+        return changed > max(SMALL_CHANGE_ROWS, snapshot.views[0].segment.rows // 16) if snapshot.views else False
+
+    def _replace(self, taken: Sequence[View], vocabulary: Vocabulary) -> None:
+        """Puts one segment in the place of those of former views, less what has died since."""
+        segment, moved = combine(taken, vocabulary)
         with self._writing:
             base = View.whole(segment)
             present = {id(view.segment): view for view in self._snapshot.views}
-            for view, places in zip(before.views, moved, strict=True):
+            for view, places in zip(taken, moved, strict=True):
                 now = present.get(id(view.segment))
                 dead = now.dead if now is not None else np.arange(view.segment.rows, dtype=np.uint32)
                 places = places[dead]
                 base = base.without(places[places >= 0].astype(np.uint32))
-            fresh = [view for view in self._snapshot.views if id(view.segment) not in self._held]
-            views = [view for view in (base, *fresh) if view.rows]
-            self._snapshot = Snapshot(tuple(views), before.vocabulary, self._snapshot.as_of)
+            views = self._snapshot.views
+            first = next((i for i, view in enumerate(views) if id(view.segment) in self._held), len(views))
+            fresh = [view for view in views[first:] if id(view.segment) not in self._held]
+            kept = [view for view in (*views[:first], base, *fresh) if view.rows]
+            self._snapshot = Snapshot(tuple(kept), vocabulary, self._snapshot.as_of)
 
 
 def encoded_in_steps(rows: Sequence[VehicleRow], vocabulary: Vocabulary) -> RowTable:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
+from typing import Any
 
 import msgspec
 import pytest
@@ -14,6 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from domain.kit.errors import CursorInvalid
 from inventory.criteria import Criteria, SearchRequest, Sort
 from inventory.index import EVERYTHING, GUEST, Audience, StockIndex
+from inventory.index import stock as stock_module
 from inventory.index.stock import COMPACTED_ROWS
 from inventory.vehicle_row import VehicleRow
 from tests.inventory.search_twin import Twin
@@ -51,9 +53,11 @@ class IndexUnderChange(RuleBasedStateMachine):
         for key in removed:
             self.state.pop(key, None)
 
-    @rule()
-    def merge(self) -> None:
-        self.index.merge()
+    @rule(small=st.sampled_from([-1, 2, 20_000]))
+    def merge(self, small: int) -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(stock_module, "SMALL_CHANGE_ROWS", small)
+            self.index.merge()
 
     @rule(request=requests(), audience=audiences())
     def search(self, request: SearchRequest, audience: Audience) -> None:
@@ -97,34 +101,43 @@ def test_a_change_without_rows_still_moves_the_state_on() -> None:
     assert index.search(SearchRequest(), GUEST).as_of == "7"
 
 
-def test_changes_are_compacted_and_a_merge_leaves_one_segment() -> None:
+def test_changes_are_compacted_and_merged_beside_the_base_or_into_it(monkeypatch: pytest.MonkeyPatch) -> None:
     stock = seeded_rows(300, 2)
     index = index_of(stock)
     for number, one in enumerate(stock):
         index.apply([msgspec.structs.replace(one, version=2)], [], str(number))
     assert len(index._snapshot.views) < 12
     assert all(view.segment.rows <= COMPACTED_ROWS for view in index._snapshot.views)
+    index.apply([], [stock[7].id], "beside")
     index.merge()
-    assert len(index._snapshot.views) == 1
-    assert index.count == 300
+    assert len(index._snapshot.views) <= 2
+    assert (index.count, index.wants_merge) == (299, False)
+    index.apply([msgspec.structs.replace(one, version=3) for one in stock[:100]], [stock[8].id], "into")
+    monkeypatch.setattr(stock_module, "SMALL_CHANGE_ROWS", 50)
+    assert index.wants_merge
+    index.merge()
+    assert [(view.rows, len(view.dead)) for view in index._snapshot.views] == [(299, 0)]
     assert not index.wants_merge
 
 
-def test_changes_that_arrive_while_a_merge_runs_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("small", [0, 20_000])
+def test_changes_that_arrive_while_a_merge_runs_are_kept(monkeypatch: pytest.MonkeyPatch, small: int) -> None:
+    monkeypatch.setattr(stock_module, "SMALL_CHANGE_ROWS", small)
     stock = seeded_rows(200, 3)
     index = index_of(stock)
     index.apply([msgspec.structs.replace(one, version=2) for one in stock[:50]], [stock[60].id], "1")
+    index.apply([msgspec.structs.replace(one, version=2) for one in stock[150:160]], [], "1")
     whole = StockIndex._replace
 
-    def interrupted(self: StockIndex, before: object) -> None:
+    def interrupted(self: StockIndex, *before: Any) -> None:
         changed = [msgspec.structs.replace(one, version=3) for one in (*stock[:10], *stock[100:110])]
         self.apply(changed, [stock[20].id, stock[120].id], "2")
-        whole(self, before)  # type: ignore[arg-type]
+        whole(self, *before)
 
     monkeypatch.setattr(StockIndex, "_replace", interrupted)
     index.merge()
     assert (index.count, index.as_of) == (197, "2")
-    for place, version in ((0, 3), (15, 2), (105, 3), (150, 1)):
+    for place, version in ((0, 3), (15, 2), (105, 3), (155, 2), (170, 1)):
         found = index.get(stock[place].id, EVERYTHING)
         assert found is not None
         assert msgspec.json.decode(found)["version"] == version
