@@ -4,11 +4,11 @@ import argparse
 import asyncio
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from service.settings import OperatorError, Settings, describe, load
+from service.settings import PREFIX, OperatorError, Settings, describe, load
 
 Arguments = argparse.Namespace
 
@@ -19,7 +19,9 @@ class Subcommand(NamedTuple):
     words: str
     help: str
     run: Callable[[Settings, Arguments], int | None]
-    arguments: tuple[tuple[str, dict[str, object]], ...] = ()
+    arguments: tuple[tuple[str, Mapping[str, object]], ...] = ()
+    environ: dict[str, str] = {}
+    """Settings that the command means; an argument whose name is a variable is another."""
 
 
 def _serve(settings: Settings, _: Arguments) -> int:
@@ -69,6 +71,26 @@ def _restore(settings: Settings, arguments: Arguments) -> None:
     asyncio.run(restore(settings, arguments.file, Progress()))
 
 
+def _demo(settings: Settings, _: Arguments) -> None:
+    from service.demo.load import fill
+    from service.ops.database import opened
+    from service.ops.progress import Progress
+
+    async def run() -> None:
+        progress = Progress()
+        async with opened(settings, progress.line) as addresses:
+            await fill(addresses, settings.demo_vehicles, progress)
+
+    asyncio.run(run())
+
+
+def _sandbox(settings: Settings, arguments: Arguments) -> None:
+    from service.ops.progress import Progress
+    from service.ops.sandbox import create
+
+    print(asyncio.run(create(settings, arguments.name, Progress())))
+
+
 def _openapi(_: Settings, __: Arguments) -> None:
     import msgspec
 
@@ -89,6 +111,7 @@ def _create_user(settings: Settings, arguments: Arguments) -> None:
 
 
 _FILE = ("file", {"type": Path, "metavar": "FILE"})
+_NAME = ("name", {"metavar": "NAME"})
 _PARENT = ("--parent", {"type": int, "help": argparse.SUPPRESS})
 
 SUBCOMMANDS = (
@@ -98,6 +121,14 @@ SUBCOMMANDS = (
     Subcommand("db migrate", "apply the migrations that are missing", _migrate),
     Subcommand("db backup", "write the whole database to FILE", _backup, (_FILE,)),
     Subcommand("db restore", "replace the whole database by that of FILE; stop the service first", _restore, (_FILE,)),
+    Subcommand(
+        "demo",
+        "fill a new database with the demo, or the demo with more",
+        _demo,
+        (("--vehicles", {"dest": "FORECOURT_DEMO_VEHICLES", "metavar": "N", "help": "up to ten million"}),),
+        {"FORECOURT_DEMO": "1"},
+    ),
+    Subcommand("sandbox create", "copy the database into one to try things in", _sandbox, (_NAME,)),
     Subcommand("openapi", "print the OpenAPI document", _openapi),
     Subcommand(
         "user create",
@@ -120,7 +151,7 @@ def parser() -> argparse.ArgumentParser:
         leaf = branches[group].add_parser(word, help=subcommand.help, description=subcommand.help)
         for name, options in subcommand.arguments:
             leaf.add_argument(name, **options)  # type: ignore[arg-type]
-        leaf.set_defaults(run=subcommand.run)
+        leaf.set_defaults(run=subcommand.run, environ=subcommand.environ)
     return top
 
 
@@ -128,7 +159,8 @@ def main(words: list[str] | None = None) -> int:
     """Runs one command. Exit codes: 0 done, 1 the command failed, 2 wrong words or settings."""
     arguments = parser().parse_args(words)
     try:
-        settings = load()
+        said = {name: value for name, value in vars(arguments).items() if name.startswith(PREFIX) and value is not None}
+        settings = load({**os.environ, **arguments.environ, **said})
     except OperatorError as problem:
         print(f"forecourt: {problem}", file=sys.stderr)
         return 2

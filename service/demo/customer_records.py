@@ -1,14 +1,15 @@
-"""The demo's customers and users as rows of the record tables."""
+"""The demo's customers as rows of the record tables, and its users."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from service.auth.demo import SeedUser
 from service.demo.customers import Customer, Relation
 from service.demo.identity import uuid_text
 from service.demo.owned_cars import OwnedCar, Participant
 from service.demo.records import Batch, Row, accounts, batch
-from service.demo.users import CLIENT, USERS, Belongs
+from service.demo.users import USERS, Belongs
 from service.demo.world import World
 
 KM_PER_MILE = 1.609344
@@ -113,17 +114,12 @@ def _vehicle(world: World, customer: Customer, car: OwnedCar) -> Row:
             car.exterior_color, car.interior_color, "USED", shown, "MI" if miles else "KM", "ACTUAL", km)  # fmt: skip
 
 
-def users(world: World, first: Sequence[Customer]) -> Iterator[Batch]:
-    """The demo's users with their contacts and roles, and the system client; `first` are the first three customers.
-
-    Secrets are not records: whoever signs users in stores them.
-    """
+def users(world: World, first: Sequence[Customer]) -> tuple[Batch, list[SeedUser]]:
+    """The contacts of the demo's partners, and all its users; `first` are the first three customers."""
     contacts: list[Row] = []
-    people: list[Row] = []
-    roles: list[Row] = []
+    people: list[SeedUser] = []
     places = _accounts(world, first)
     for at, user in enumerate(USERS):
-        id_ = uuid_text(world.seed, "user", at)
         account_id = places[user.belongs_to]
         contact_id: str | None = None
         if user.persona == "CUSTOMER":
@@ -132,14 +128,19 @@ def users(world: World, first: Sequence[Customer]) -> Iterator[Batch]:
             contact_id = uuid_text(world.seed, "user_contact", at)
             given, _, family = user.name.partition(" ")
             contacts.append((contact_id, account_id, given, family, user.email))
-        people.append((id_, user.email, user.name, user.persona, user.licence, account_id, contact_id, "ACTIVE"))
-        if user.role is not None:
-            roles.append((uuid_text(world.seed, "role_assignment", at), id_, account_id, user.role))
-    yield batch("contact", "id account_id first_name last_name email", contacts)
-    yield batch("user", "id email name persona licence account_id contact_id status", people)
-    yield batch("role_assignment", "id user_id account_id role", roles)
-    client = (uuid_text(world.seed, "api_client", 0), CLIENT.client_id, CLIENT.name, list(CLIENT.scopes), "ACTIVE")
-    yield batch("api_client", "id client_id name scopes status", [client])
+        people.append(
+            SeedUser(
+                id=uuid_text(world.seed, "user", at),
+                email=user.email,
+                name=user.name,
+                persona=user.persona,
+                licence=user.licence,
+                role=user.role,
+                account_id=account_id,
+                contact_id=contact_id,
+            )
+        )
+    return batch("contact", "id account_id first_name last_name email", contacts), people
 
 
 def _accounts(world: World, first: Sequence[Customer]) -> dict[Belongs, str | None]:

@@ -87,13 +87,17 @@ class StockColumns(msgspec.Struct, frozen=True, kw_only=True):
 
     def first(self, count: int) -> StockColumns:
         """The first `count` rows as views of the same arrays."""
+        return self.part(0, count)
+
+    def part(self, start: int, stop: int) -> StockColumns:
+        """The rows from `start` until before `stop` as views of the same arrays."""
 
         def cut(column: Any) -> Any:
             if isinstance(column, Coded):
-                return Coded(column.codes[:count], column.values)
+                return Coded(column.codes[start:stop], column.values)
             if isinstance(column, dict):
                 return {name: cut(values) for name, values in column.items()}
-            return column[:count]
+            return column[start:stop]
 
         return StockColumns(**{name: cut(getattr(self, name)) for name in self.__struct_fields__})
 
