@@ -303,7 +303,7 @@ begin
   end if;
   insert into known_place select the_user, p, moment from unnest(places) p
     on conflict (user_id, place) do update set seen_at = excluded.seen_at;
-  delete from attempt where bucket = any(select k || ' ' || p from unnest(places) p);
+  delete from attempt where bucket = k || ' ' || places[cardinality(places)];
   c.session_id := the_session;
   return next c;
 end $$;

@@ -50,7 +50,7 @@ class World:
         """A client at that address that shows the token."""
         if token is not None:
             headers["authorization"] = f"Bearer {token}"
-        transport = httpx.ASGITransport(cast(Any, self.app), client=(address, 50_000), raise_app_exceptions=False)
+        transport = httpx.ASGITransport(cast("Any", self.app), client=(address, 50_000), raise_app_exceptions=False)
         return httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000", headers=headers)
 
     async def account(self, kind_of: str, parent: str | None = None, *, kind: str = "BUSINESS") -> str:
