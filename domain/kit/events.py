@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from domain.kit.record import Record
     from domain.kit.store import Context
 
-Subscriber = Callable[["Context", "Record", dict[str, Any]], Awaitable[None]]
+Subscriber = Callable[["Context", Any, dict[str, Any]], Awaitable[None]]
 _SUBSCRIBERS: dict[str, list[Subscriber]] = defaultdict(list)
 
 
