@@ -16,6 +16,8 @@ from service.app import create_app
 from service.ops.database import Addresses
 
 CONTACTS, DEALERS = 300_000, 500
+IN_A_ROW = 10
+"""Figures are for so many requests: entering the loop once a request would cost as much as the request."""
 _ACCOUNT = "00000000-0000-4000-8000-{:012x}"
 _TOKEN = "fcp_" + "b" * 43
 _SESSION = """
@@ -112,7 +114,14 @@ class Asking:
             await self._stopping.wait()
 
     def __call__(self, path: str) -> bytes:
-        return self.runner.run(_request(self.app, path))
+        """The answer to the last of `IN_A_ROW` requests, one after the other on the running loop."""
+        return self.runner.run(self._in_a_row(path))
+
+    async def _in_a_row(self, path: str) -> bytes:
+        body = b""
+        for _ in range(IN_A_ROW):
+            body = await _request(self.app, path)
+        return body
 
     def close(self) -> None:
         """Stop the application."""
@@ -129,18 +138,18 @@ def dealer(contacts_300k: Addresses) -> Iterator[Asking]:
     asking.close()
 
 
-@pytest.mark.benchmark(group="get one record")
+@pytest.mark.benchmark(group="get one record, ten times")
 def bench_get(benchmark: BenchmarkFixture, dealer: Asking) -> None:
     benchmark(dealer, f"/api/v1/contacts/00000000-0000-4000-9000-{_of_dealer(3):012x}")
 
 
-@pytest.mark.benchmark(group="page of 50")
+@pytest.mark.benchmark(group="page of 50, ten times")
 def bench_page_with_row_policies(benchmark: BenchmarkFixture, dealer: Asking) -> None:
     body = benchmark(dealer, "/api/v1/contacts?limit=50")
     assert body.count(b'"last_name"') == 50
 
 
-@pytest.mark.benchmark(group="page of 50")
+@pytest.mark.benchmark(group="page of 50, ten times")
 def bench_page_without_row_policies(benchmark: BenchmarkFixture, contacts_300k: Addresses) -> None:
     """The peer: the same page, the dealer's rows asked for by filter on tables whose row security is switched off."""
 
