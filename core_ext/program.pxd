@@ -12,6 +12,29 @@ cdef enum Key:
     BY_TABLE = 1   # table[at + code] of a code column
     BY_SCORE = 2   # number of score clauses that the row meets
 
+cdef struct AtomRow:
+    int64_t kind
+    int64_t column
+    int64_t low
+    int64_t high
+    int64_t table
+    int64_t size
+
+cdef struct FacetRow:
+    int64_t column
+    int64_t group  # whose filters the facet leaves out, or -1
+    int64_t at     # first counter
+    int64_t size
+
+cdef struct KeyRow:
+    int64_t kind
+    int64_t column
+    int64_t descending
+    int64_t guard
+    int64_t guard_code
+    int64_t table
+    int64_t size
+
 cdef struct Query:
     int32_t groups
     int32_t clauses
@@ -26,22 +49,11 @@ cdef struct Query:
     const int32_t* group_start      # filters of group g: group_start[g] up to group_start[g + 1]; group 0 is the scope
     const int32_t* filter_start     # clauses of filter f: a row passes if it meets all of them
     const int32_t* clause_start     # atoms of clause c: a row meets it if one of them holds
-    const uint8_t* atom_kind
-    const int32_t* atom_column
-    const int64_t* atom_low
-    const int64_t* atom_high
-    const int64_t* atom_table
+    const AtomRow* atom
     const uint32_t* codes
     const uint8_t* tables
-    const int32_t* facet_column
-    const int32_t* facet_group      # group whose filters the facet leaves out, or -1
-    const int64_t* facet_at         # first counter of the facet
-    const uint8_t* key_kind
-    const uint8_t* key_descending
-    const int32_t* key_column
-    const int32_t* key_guard
-    const int64_t* key_guard_code
-    const int64_t* key_table
+    const FacetRow* facet
+    const KeyRow* key
     const int64_t* key_tables
     const int64_t* cursor
 
@@ -51,6 +63,6 @@ cdef class Program:
     cdef readonly Py_ssize_t filters
     cdef readonly Py_ssize_t bitmaps   # bitmaps that a segment must bring
     cdef readonly Py_ssize_t columns   # code columns that the program can name
-    cdef object _kept
-    cdef object _code_reach
-    cdef object _int_reach
+    cdef list _kept
+    cdef dict _code_reach
+    cdef set _int_reach

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from numpy.typing import ArrayLike
+import numpy as np
+from numpy.typing import NDArray
 
 class Program:
     counters: int
@@ -12,15 +13,15 @@ class Program:
     def __init__(
         self,
         *,
-        groups: ArrayLike,  # int32 offsets into the filters
-        filters: ArrayLike,  # int32 offsets into the clauses
-        clauses: ArrayLike,  # int32 offsets into the atoms
-        atoms: Sequence[tuple[int, int, int, int, int]],  # kind, column, low, high, table
-        codes: ArrayLike,  # uint32
-        tables: ArrayLike,  # uint8
+        groups: Sequence[int],  # int32 offsets into the filters
+        filters: Sequence[int],  # int32 offsets into the clauses
+        clauses: Sequence[int],  # int32 offsets into the atoms
+        atoms: Sequence[tuple[int, int, int, int, int, int]],  # kind, column, low, high, table, size
+        codes: Sequence[int],  # uint32
+        tables: NDArray[np.uint8],
         facets: Sequence[tuple[int, int, int, int]],  # column, group left out or -1, first counter, codes
-        keys: Sequence[tuple[int, int, int, int, int, int]],  # kind, column, descending, guard, guard code, table
-        key_tables: ArrayLike,  # int64
+        keys: Sequence[tuple[int, int, int, int, int, int, int]],  # kind, column, descending, guard, its code, table, size
+        key_tables: NDArray[np.int64],
         relax: bool = False,
         cursor: Sequence[int] | None = None,
     ) -> None: ...

@@ -166,14 +166,14 @@ cdef int64_t _scan(const Query* q, const Stock* stock, Best* best, int64_t* coun
                 for f in range(q.group_start[g], q.group_start[g + 1]):
                     relaxed[f] += _relaxed(q, masks, g, f, apart)
         for facet in range(q.facets):
-            g = q.facet_group[facet]
+            g = <int>q.facet[facet].group
             if g < 0:
-                _count(stock.codes[q.facet_column[facet]], block, rows, match, found, counters + q.facet_at[facet])
+                _count(stock.codes[q.facet[facet].column], block, rows, match, found, counters + q.facet[facet].at)
             else:
                 _without(grouped + g * WORDS, once, twice, apart)
                 _count(
-                    stock.codes[q.facet_column[facet]], block, rows, apart, block_count(apart),
-                    counters + q.facet_at[facet],
+                    stock.codes[q.facet[facet].column], block, rows, apart, block_count(apart),
+                    counters + q.facet[facet].at,
                 )
         if found and best.limit:
             _offer(q, stock, block, rows, match, scored, best)
@@ -273,23 +273,23 @@ cdef void _atom(
     const Query* q, const Stock* stock, Py_ssize_t block, int rows, int atom, const uint64_t* candidates, uint64_t* met
 ) noexcept nogil:
     """Adds the rows for which the atom holds; what it says of rows that are no candidates does not matter."""
-    cdef int column = q.atom_column[atom]
+    cdef Py_ssize_t column = q.atom[atom].column
     cdef const uint64_t* bitmap
     cdef int i
-    if q.atom_kind[atom] == BITMAP:
+    if q.atom[atom].kind == BITMAP:
         bitmap = stock.bitmaps[column] + block * WORDS
         for i in range((rows + 63) >> 6):
             met[i] |= bitmap[i]
-    elif q.atom_kind[atom] == RANGE:
-        _range(stock.ints[column], block, rows, q.atom_low[atom], q.atom_high[atom], candidates, met)
+    elif q.atom[atom].kind == RANGE:
+        _range(stock.ints[column], block, rows, q.atom[atom].low, q.atom[atom].high, candidates, met)
     elif stock.codes[column] is NULL:
-        if q.tables[q.atom_table[atom]]:
+        if q.tables[q.atom[atom].table]:
             memset(met, 0xFF, WORDS * 8)
     else:
         _codes(
             stock.codes[column], block, rows,
-            q.codes + q.atom_low[atom], <int>(q.atom_high[atom] - q.atom_low[atom]),
-            q.tables + q.atom_table[atom], candidates, met,
+            q.codes + q.atom[atom].low, <int>(q.atom[atom].high - q.atom[atom].low),
+            q.tables + q.atom[atom].table, candidates, met,
         )
 
 
@@ -444,12 +444,12 @@ cdef void _offer(
     cdef int64_t value
     cdef Py_ssize_t row
     cdef const IntView* view
-    if q.keys and q.key_kind[0] == BY_NUMBER and best.size == best.limit:
-        view = stock.ints[q.key_column[0]]
+    if q.keys and q.key[0].kind == BY_NUMBER and best.size == best.limit:
+        view = stock.ints[q.key[0].column]
         if view.low[block] > view.high[block]:
             value = INT64_MAX
         else:
-            value = ~view.high[block] if q.key_descending[0] else view.low[block]
+            value = ~view.high[block] if q.key[0].descending else view.low[block]
         if value > best.keys[0]:
             return
     for clause in range(q.score_first, q.score_last):
@@ -480,8 +480,8 @@ cdef inline int64_t _key(
     cdef const CodeView* codes
     cdef int clause
     cdef Py_ssize_t place
-    if q.key_kind[key] == BY_NUMBER:
-        view = stock.ints[q.key_column[key]]
+    if q.key[key].kind == BY_NUMBER:
+        view = stock.ints[q.key[key].column]
         if view.narrow is not NULL:
             value = view.narrow[row]
             if value == INT32_MIN:
@@ -490,13 +490,13 @@ cdef inline int64_t _key(
             value = view.broad[row]
             if value == INT64_MIN:
                 return INT64_MAX
-        if q.key_guard[key] >= 0:
-            codes = stock.codes[q.key_guard[key]]
-            if codes is NULL or <int64_t>_code(codes, row) != q.key_guard_code[key]:
+        if q.key[key].guard >= 0:
+            codes = stock.codes[q.key[key].guard]
+            if codes is NULL or <int64_t>_code(codes, row) != q.key[key].guard_code:
                 return INT64_MAX
-    elif q.key_kind[key] == BY_TABLE:
-        codes = stock.codes[q.key_column[key]]
-        value = q.key_tables[q.key_table[key] + (0 if codes is NULL else <int64_t>_code(codes, row))]
+    elif q.key[key].kind == BY_TABLE:
+        codes = stock.codes[q.key[key].column]
+        value = q.key_tables[q.key[key].table + (0 if codes is NULL else <int64_t>_code(codes, row))]
         if value == INT64_MAX:
             return INT64_MAX
     else:
@@ -504,7 +504,7 @@ cdef inline int64_t _key(
         place = row & (BLOCK - 1)
         for clause in range(q.score_last - q.score_first):
             value += (scored[clause * WORDS + (place >> 6)] >> (place & 63)) & 1
-    return ~value if q.key_descending[key] else value
+    return ~value if q.key[key].descending else value
 
 
 cdef inline bint _is_after(const Query* q, const Stock* stock, Py_ssize_t row, const Best* best) noexcept nogil:

@@ -40,7 +40,7 @@ _LISTS = (
 DEFAULT_SORT = (Sort("days_in_stock", "asc"),)
 """The newest in stock first."""
 
-Atom = tuple[int, int, int, int, int]
+Atom = tuple[int, int, int, int, int, int]
 
 
 class Plan:
@@ -103,7 +103,7 @@ class Plan:
         if not listed:
             return []
         table[listed] = 1
-        atom = (_CODES, column, len(self._codes), len(self._codes) + len(listed), self._table_end)
+        atom = (_CODES, column, len(self._codes), len(self._codes) + len(listed), self._table_end, len(table))
         self._codes.extend(listed)
         self._tables.append(table)
         self._table_end += len(table)
@@ -124,11 +124,11 @@ class Plan:
 
     def _scope(self) -> None:
         """The rows that the audience sees: group 0, never left out."""
-        audience, clauses = self.audience, [[(_BITMAP, LIVE, 0, 0, 0)]]
+        audience, clauses = self.audience, [[(_BITMAP, LIVE, 0, 0, 0, 0)]]
         if audience.guarded:
-            clauses.append([(_BITMAP, OFFERED, 0, 0, 0)])
+            clauses.append([(_BITMAP, OFFERED, 0, 0, 0, 0)])
         elif not audience.everything:
-            clauses.append([(_BITMAP, NETWORK, 0, 0, 0), *self._exactly("dealer_account_id", audience.units)])
+            clauses.append([(_BITMAP, NETWORK, 0, 0, 0, 0), *self._exactly("dealer_account_id", audience.units)])
         if audience.brands is not None:
             clauses.append(self._exactly("brand", audience.brands))
         self._add(None, "", *clauses)
@@ -180,25 +180,27 @@ class Plan:
             assert criteria.price is not None
             low, high = whole(criteria.price, digits(self.currency))
             priced = self._exactly("price_currency", [self.currency])
-            self._add("price", "price", priced, [(_RANGE, INT["price_minor"], low, high, 0)])
+            self._add("price", "price", priced, [(_RANGE, INT["price_minor"], low, high, 0, 0)])
         for name in ("model_year", "odometer_km"):
             bounds = getattr(criteria, name)
             if bounds not in (None, Range()):
-                self._add(name, name, [(_RANGE, INT[name], *whole(bounds), 0)])
+                self._add(name, name, [(_RANGE, INT[name], *whole(bounds), 0, 0)])
         if criteria.days_in_stock not in (None, Range()):
             assert criteria.days_in_stock is not None
             fewest, most = whole(criteria.days_in_stock)
             today = self._today.toordinal()
-            arrived = (_RANGE, INT["in_stock_since"], today - most, today - fewest, 0)
+            arrived = (_RANGE, INT["in_stock_since"], today - most, today - fewest, 0, 0)
             self._add("days_in_stock", "days_in_stock", [arrived])
         if criteria.available_on not in (None, DateRange()):
             assert criteria.available_on is not None
-            self._add("available_on", "available_on", [(_RANGE, INT["available_on"], *days(criteria.available_on), 0)])
+            self._add(
+                "available_on", "available_on", [(_RANGE, INT["available_on"], *days(criteria.available_on), 0, 0)]
+            )
 
     def _text(self) -> None:
         clauses = []
         for place, words in enumerate(self.words):
-            atoms = [(_BITMAP, WORDS + place, 0, 0, 0)]
+            atoms = [(_BITMAP, WORDS + place, 0, 0, 0, 0)]
             for name in WORD_COLUMNS:
                 dictionary = self._vocabulary.text(name)
                 atoms += self._is(COLUMN[name], {code for word in words for code in dictionary.with_prefix(word)})
@@ -226,25 +228,27 @@ class Plan:
             first += size
         return found
 
-    def _keys(self) -> tuple[list[tuple[int, int, int, int, int, int]], NDArray[np.int64]]:
-        keys: list[tuple[int, int, int, int, int, int]] = []
+    def _keys(self) -> tuple[list[tuple[int, int, int, int, int, int, int]], NDArray[np.int64]]:
+        keys: list[tuple[int, int, int, int, int, int, int]] = []
         tables: NDArray[np.int64] = np.zeros(0, np.int64)
         for sort in self.sort:
             if sort.by == "price":
                 code = self._vocabulary.text("price_currency").find(self.currency)
                 guard = COLUMN["price_currency"]
-                keys.append((_BY_NUMBER, INT["price_minor"], sort.descending, guard, -1 if code is None else code, 0))
+                keys.append(
+                    (_BY_NUMBER, INT["price_minor"], sort.descending, guard, -1 if code is None else code, 0, 0)
+                )
             elif sort.by == "days_in_stock":
-                keys.append((_BY_NUMBER, INT["in_stock_since"], not sort.descending, -1, 0, 0))
+                keys.append((_BY_NUMBER, INT["in_stock_since"], not sort.descending, -1, 0, 0, 0))
             elif sort.by == "distance":
                 assert self.distances is not None
                 # A non-negative double and its bits read as a whole number have the same order.
                 tables = np.where(np.isnan(self.distances), _ABSENT_KEY, self.distances.view(np.int64))
-                keys.append((_BY_TABLE, PLACE, sort.descending, -1, 0, 0))
+                keys.append((_BY_TABLE, PLACE, sort.descending, -1, 0, 0, len(tables)))
             elif sort.by == "relevance":
-                keys.append((_BY_SCORE, 0, sort.descending, -1, 0, 0))
+                keys.append((_BY_SCORE, 0, sort.descending, -1, 0, 0, 0))
             else:
-                keys.append((_BY_NUMBER, INT[sort.by], sort.descending, -1, 0, 0))
+                keys.append((_BY_NUMBER, INT[sort.by], sort.descending, -1, 0, 0, 0))
         return keys, tables
 
 

@@ -192,18 +192,18 @@ def columns(plain: Plain) -> tuple[tuple[CodeColumn | None, ...], tuple[IntColum
 def program_of(asked: Asked, sizes: list[int], relax: bool) -> Program:
     """The program in its flat form."""
     groups, filters, clauses = [0], [0], [0]
-    atoms: list[tuple[int, int, int, int, int]] = []
+    atoms: list[tuple[int, int, int, int, int, int]] = []
     codes: list[int] = []
     tables: list[int] = []
 
     def add(clause: list[tuple[int, int, Any, Any]]) -> None:
         for kind, column, low, high in clause:
             if kind == CODES:
-                atoms.append((CODES, column, len(codes), len(codes) + len(low), len(tables)))
+                atoms.append((CODES, column, len(codes), len(codes) + len(low), len(tables), sizes[column]))
                 codes.extend(sorted(low))
                 tables.extend(int(code in low) for code in range(sizes[column]))
             else:
-                atoms.append((kind, column, low or 0, high or 0, 0))
+                atoms.append((kind, column, low or 0, high or 0, 0, 0))
         clauses.append(len(atoms))
 
     for group in asked.groups:
@@ -220,11 +220,11 @@ def program_of(asked: Asked, sizes: list[int], relax: bool) -> Program:
         first += sizes[column]
     keys, key_tables = [], list[int]()
     for kind, column, descending, guard, guard_code, table in asked.keys:
-        keys.append((kind, column, int(descending), guard, guard_code, len(key_tables)))
+        keys.append((kind, column, int(descending), guard, guard_code, len(key_tables), len(table)))
         key_tables += table
     return Program(
-        groups=groups, filters=filters, clauses=clauses, atoms=atoms, codes=codes, tables=tables, facets=facets,
-        keys=keys, key_tables=key_tables, relax=relax, cursor=asked.cursor,
+        groups=groups, filters=filters, clauses=clauses, atoms=atoms, codes=codes, tables=np.array(tables, np.uint8),
+        facets=facets, keys=keys, key_tables=np.array(key_tables, np.int64), relax=relax, cursor=asked.cursor,
     )  # fmt: skip
 
 

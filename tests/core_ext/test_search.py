@@ -49,8 +49,8 @@ def test_scans_at_once_do_not_disturb_each_other() -> None:
 def program(**changes: object) -> Program:
     """All live rows, ordered by number column 0, with one facet."""
     parts: dict[str, object] = {
-        "groups": [0, 1], "filters": [0, 1], "clauses": [0, 1], "atoms": [(2, 0, 0, 0, 0)], "codes": [], "tables": [],
-        "facets": [(0, -1, 0, 3)], "keys": [(0, 0, 0, -1, 0, 0)], "key_tables": [],
+        "groups": [0, 1], "filters": [0, 1], "clauses": [0, 1], "atoms": [(2, 0, 0, 0, 0, 0)], "codes": [],
+        "tables": [], "facets": [(0, -1, 0, 3)], "keys": [(0, 0, 0, -1, 0, 0, 0)], "key_tables": [],
     }  # fmt: skip
     return Program(**(parts | changes))  # type: ignore[arg-type]
 
@@ -65,14 +65,20 @@ def program(**changes: object) -> Program:
         {"filters": [0, 2]},
         {"clauses": [0, 2]},
         {"clauses": [0, 1, 0]},
-        {"atoms": [(3, 0, 0, 0, 0)]},
-        {"atoms": [(0, 0, 0, 5, 0)]},
-        {"atoms": [(0, -1, 0, 0, 0)]},
+        {"atoms": [(3, 0, 0, 0, 0, 0)]},
+        {"atoms": [(2, 0, 0)]},
+        {"atoms": [(0, 0, 0, 5, 0, 1)]},
+        {"atoms": [(0, 0, 0, 0, 0, 1)]},
+        {"atoms": [(0, -1, 0, 0, 0, 0)]},
         {"facets": [(0, 0, 0, 3)]},
         {"facets": [(0, 1, 0, 3)]},
         {"facets": [(-1, -1, 0, 3)]},
-        {"keys": [(7, 0, 0, -1, 0, 0)]},
-        {"keys": [(1, 0, 0, -1, 0, 9)]},
+        {"facets": [(0, -1, 0, 0)]},
+        {"facets": [(0, -1, -1, 3)]},
+        {"facets": [(0, -1)]},
+        {"keys": [(7, 0, 0, -1, 0, 0, 0)]},
+        {"keys": [(0, 0)]},
+        {"keys": [(1, 0, 0, -1, 0, 9, 1)]},
         {"cursor": [1, 2]},
     ],
 )
