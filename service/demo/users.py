@@ -6,13 +6,10 @@ from typing import Literal
 
 import msgspec
 
+from domain.accounts.clients import SCOPES
+
 DOMAIN = "demo.forecourt.example"
 PASSWORD = "forecourt-demo"  # noqa: S105 - published; the demo answers on loopback only
-
-BULK_SCOPES = (
-    "accounts.sync", "assets.sync", "availability.read", "catalogue.sync", "dms.write", "eligibility.check",
-    "inventory.sync", "rdr.read", "scheduling.sync", "slots.read",
-)  # fmt: skip
 
 Persona = Literal["CUSTOMER", "PARTNER", "STAFF"]
 Belongs = Literal[
@@ -69,4 +66,4 @@ USERS = (
     DemoUser("executive", "Demo Executive", "STAFF", "EXECUTIVE", "OEM"),
     DemoUser("admin", "Demo Administrator", "STAFF", "ADMIN", "OEM"),
 )
-CLIENT = DemoClient("demo-oem", "Demo OEM systems", PASSWORD, BULK_SCOPES)
+CLIENT = DemoClient("demo-oem", "Demo OEM systems", PASSWORD, tuple(sorted(SCOPES)))

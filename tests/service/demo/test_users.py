@@ -1,8 +1,9 @@
 """The demo's users are those promised to callers."""
 
+from domain.accounts.clients import SCOPES
 from domain.kit.policy import DEALER_ROLES, STAFF_ROLES
 from domain.kit.values import email_address
-from service.demo.users import BULK_SCOPES, CLIENT, PASSWORD, USERS
+from service.demo.users import CLIENT, PASSWORD, USERS
 
 PROMISED = {
     "customer": None, "customer2": None, "dealer": "SALES", "advisor": "SERVICE_ADVISOR",
@@ -30,5 +31,5 @@ def test_roles_fit_their_personas_and_licences_follow() -> None:
 
 def test_the_system_client_has_every_bulk_scope() -> None:
     assert CLIENT.client_id == "demo-oem"
-    assert CLIENT.scopes == BULK_SCOPES
-    assert "inventory.sync" in BULK_SCOPES
+    assert set(CLIENT.scopes) == SCOPES.keys()
+    assert {"inventory.sync", "availability.bulk", "eligibility.bulk", "slots.bulk"} <= SCOPES.keys()
