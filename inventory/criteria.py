@@ -207,7 +207,8 @@ def _faults(request: SearchRequest) -> Iterator[tuple[str, str]]:
         if not _sound(facet):
             yield pointer("facets", i), "is not a sound text"
     for name in Criteria.__struct_fields__:
-        yield from _value_faults(getattr(criteria, name), "criteria", name)
+        if value := getattr(criteria, name):
+            yield from _value_faults(value, "criteria", name)
     if criteria.currency is not None:
         try:
             digits(criteria.currency)
