@@ -57,6 +57,49 @@ def _migrate(settings: Settings, _: Arguments) -> None:
     asyncio.run(run())
 
 
+def _draft(settings: Settings, _: Arguments) -> None:
+    import asyncpg
+
+    from domain.kit import catalogue, drift
+    from service.ops.database import opened
+
+    async def run() -> None:
+        async with opened(settings) as addresses:
+            if addresses.owner is None:
+                raise OperatorError("Set FORECOURT_DATABASE_OWNER_URL: the draft is tried out in a schema of its own")
+            connection = await asyncpg.connect(addresses.owner)
+            try:
+                entities = list(catalogue.load().values())
+                print(drift.draft(entities, *await drift.difference(connection, entities)))
+            finally:
+                await connection.close()
+
+    asyncio.run(run())
+
+
+def _index(work: str) -> Callable[[Settings, Arguments], None]:
+    def command(settings: Settings, _: Arguments) -> None:
+        from service.ops import index
+        from service.ops.database import opened
+
+        async def run() -> None:
+            async with opened(settings) as addresses:
+                await (index.verify if work == "verify" else index.rebuild)(addresses, print)
+
+        asyncio.run(run())
+
+    return command
+
+
+def _bench(_: Settings, arguments: Arguments) -> int:
+    import pytest
+
+    import bench
+
+    files = [str(Path(bench.__path__[0]) / f"bench_{question}.py") for question in arguments.questions]
+    return int(pytest.main(["--benchmark-only", "-q", *(files or bench.__path__)]))
+
+
 def _backup(settings: Settings, arguments: Arguments) -> None:
     from service.ops.backup import backup
     from service.ops.progress import Progress
@@ -119,6 +162,7 @@ SUBCOMMANDS = (
     Subcommand("worker", "take jobs (a served node has one worker already)", _worker, (_PARENT,)),
     Subcommand("settings", "show the settings, secrets hidden", _settings),
     Subcommand("db migrate", "apply the migrations that are missing", _migrate),
+    Subcommand("db draft", "print the SQL that declared record types still lack", _draft),
     Subcommand("db backup", "write the whole database to FILE", _backup, (_FILE,)),
     Subcommand("db restore", "replace the whole database by that of FILE; stop the service first", _restore, (_FILE,)),
     Subcommand(
@@ -129,6 +173,14 @@ SUBCOMMANDS = (
         {"FORECOURT_DEMO": "1"},
     ),
     Subcommand("sandbox create", "copy the database into one to try things in", _sandbox, (_NAME,)),
+    Subcommand("index verify", "hold a freshly loaded stock index against the database", _index("verify")),
+    Subcommand("index rebuild", "have every serving node load its stock index anew", _index("rebuild")),
+    Subcommand(
+        "bench",
+        "run the benchmarks, or those of some questions",
+        _bench,
+        (("questions", {"nargs": "*", "metavar": "QUESTION", "help": "such as search or store"}),),
+    ),
     Subcommand("openapi", "print the OpenAPI document", _openapi),
     Subcommand(
         "user create",
