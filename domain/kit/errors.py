@@ -104,6 +104,10 @@ class InUse(Conflict):
     slug, title = "in-use", "Other records still refer to this one"
 
 
+class LegalHoldActive(Conflict):
+    slug, title = "legal-hold", "The person's data must be kept while a legal matter is open"
+
+
 class RequestInProgress(Conflict):
     slug, title = "request-in-progress", "A request with this Idempotency-Key is still running"
 

@@ -28,6 +28,14 @@ async def sender_domain_verified(ctx: Context, domain: SenderDomain) -> None:
         await push(ctx, ENTRYPOINT, message.id)
 
 
+async def trust(ctx: Context, name: str) -> None:
+    """Take a domain as verified without proof: the demo's own, whose mail goes nowhere."""
+    known = await ctx.where(SenderDomain, "domain = $1", name, lock=True)
+    domain = known[0] if known else await ctx.create(SenderDomain, domain=name)
+    if domain.status != "VERIFIED":
+        await sender_domain_verified(ctx, await ctx.get(SenderDomain, domain.id))
+
+
 async def txt_records(name: str) -> list[str]:
     """The texts of a name's TXT records; none where it does not exist."""
     try:

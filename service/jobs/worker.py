@@ -16,12 +16,15 @@ from domain.kit import jobs, messages, webhooks
 from domain.kit.db import Deed
 from domain.kit.periodic import PERIODIC, Periodic
 from domain.kit.policy import WORKER
+from domain.kit.store import Context
 from service.api.table import table
 from service.jobs import kinds
 from service.jobs.mail import Transport
 from service.jobs.messages import Messages
+from service.jobs.privacy import erase_again, sweep_files
 from service.jobs.queues import LEASE, Clock, Handler, Queue, forever
 from service.jobs.running import Jobs
+from service.jobs.sender_domains import trust
 from service.jobs.webhooks import Webhooks
 from service.services import Services
 from service.settings import Settings
@@ -45,6 +48,10 @@ async def run(settings: Settings) -> None:
         services = Services(settings, settings.database_url, application="forecourt worker")
         stack.push_async_callback(services.close)
         _watch(loop, stopping)
+        await erase_again(services)
+        if settings.demo:
+            async with services.context(WORKER) as ctx:
+                await trust(ctx, settings.mail_from.rpartition("@")[2])
         await work(services, stopping)
 
 
@@ -67,12 +74,15 @@ async def work(
         async with services.context(WORKER, Deed(command=periodic.name)) as ctx:
             await periodic.run(ctx)
 
+    async def files(ctx: Context) -> None:
+        await sweep_files(services.settings, ctx, services.clock().timestamp())
+
     dsn = services.database.dsn
     effects: dict[str, Handler] = {messages.ENTRYPOINT: deliver_message, webhooks.ENTRYPOINT: deliver_event}
     parts = {
         "jobs": Queue(dsn, {jobs.ENTRYPOINT: running.run}, JOBS_AT_ONCE, lease).run,
         "effects": Queue(dsn, effects, EFFECTS_AT_ONCE, lease).run,
-        "clock": Clock(dsn, list(PERIODIC.values()), due).run,
+        "clock": Clock(dsn, [*PERIODIC.values(), Periodic("sweep_files", "40 4 * * *", files)], due).run,
         "webhooks": telling.follow,
     }
     async with asyncio.TaskGroup() as group:

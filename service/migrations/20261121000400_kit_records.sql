@@ -297,7 +297,7 @@ begin
   update history h set
       changes = (select coalesce(jsonb_object_agg(key, case when key = any(columns) then '["***", "***"]' else value end),
                                  '{}') from jsonb_each(h.changes)),
-      op = case when h.command = 'erase' and h.op = 'UPDATE' then 'ERASE' else h.op end
+      op = case when h.command = 'erase_person' and h.op = 'UPDATE' then 'ERASE' else h.op end
     where h.entity = of_entity and h.record_id = any(ids);
   get diagnostics erased = row_count;
   return erased;

@@ -49,7 +49,7 @@ class Place:
     async def until(self, id: str, found: Callable[[Job], bool], seconds: float = 30) -> Job:
         """The job once it is so."""
         async with asyncio.timeout(seconds):
-            while not found(job := await self.job(id)):
+            while not found(job := await self.job(id)):  # noqa: ASYNC110 - another process does it
                 await asyncio.sleep(0.02)
         return job
 
@@ -74,8 +74,8 @@ async def made(services: Services, owner: str) -> Place:
     user = services.ids()
     connection = await asyncpg.connect(owner)
     await connection.execute(
-        'insert into "user" (id, created_at, updated_at, email, name, persona, licence, account_id, contact_id, status) '
-        "values ($1, now(), now(), 'ada@customers.example', 'Ada Doe', 'CUSTOMER', 'CUSTOMER_COMMUNITY_PLUS', $2, $3, "
+        'insert into "user" (id, created_at, updated_at, email, name, persona, licence, account_id, contact_id, '
+        "status) values ($1, now(), now(), 'ada@customers.example', 'Ada Doe', 'CUSTOMER', 'CUSTOMER_COMMUNITY_PLUS', $2, $3, "
         "'ACTIVE')",
         user,
         account.id,
