@@ -1,0 +1,71 @@
+"""Every route, as every caller, about own rows, rows of the same account, of others, and rows that are not there."""
+
+import os
+
+import pytest
+
+from service.api.table import table
+from tests.contract import expectations
+from tests.contract.direct import Client
+from tests.contract.requests import ask, relations
+from tests.contract.world import World
+
+WRITES = os.environ.get("FORECOURT_WRITE_EXPECTED") == "1"
+
+
+async def _found(world: World, callers: dict[str, Client]) -> tuple[expectations.Cells, list[str]]:
+    cells: expectations.Cells = {}
+    faults = []
+    for route in table():
+        line = cells[route.name] = {}
+        for name, caller in world.callers.items():
+            statuses = []
+            for relation in relations(route):
+                answer = await ask(world, callers[name], route, caller, relation)
+                statuses.append(str(answer.status))
+                if answer.status >= 500:
+                    faults.append(f"{route.name} as {name}, {relation}: {answer.body!r}")
+            line[name] = " ".join(statuses)
+    return cells, faults
+
+
+@pytest.fixture(scope="module")
+async def found(world: World, callers: dict[str, Client]) -> expectations.Cells:
+    """What every caller is answered."""
+    cells, faults = await _found(world, callers)
+    assert faults == []
+    if WRITES:
+        expectations.write(cells)
+    return cells
+
+
+async def test_every_route_has_an_expected_cell_for_every_caller(found: expectations.Cells) -> None:
+    expected = expectations.read()
+    lacking = [
+        f"{route} as {caller}" for route in found for caller in found[route] if caller not in expected.get(route, {})
+    ]
+    assert lacking == [], "declare who may do this in tests/contract/expected.txt"
+    assert sorted(expected.keys() - found.keys()) == [], "these routes are gone"
+
+
+async def test_everybody_is_answered_as_expected(found: expectations.Cells) -> None:
+    expected = expectations.read()
+    wrong = [
+        f"{route} as {caller}: expected {expected[route][caller]}, found {statuses}"
+        for route, line in found.items()
+        for caller, statuses in line.items()
+        if caller in expected.get(route, {}) and expected[route][caller] != statuses
+    ]
+    assert wrong == []
+
+
+async def test_all_tokens_still_open_what_they_opened(found: expectations.Cells, callers: dict[str, Client]) -> None:
+    assert found
+    for name, client in callers.items():
+        assert (await client.call("GET", "/api/v1/me")).status == 200, name
+
+
+def test_nobody_reads_what_is_not_there(found: expectations.Cells) -> None:
+    for route, line in found.items():
+        if route.startswith("GET") and "{id}" in route:
+            assert {statuses.split()[-1] for statuses in line.values()} <= {"401", "403", "404"}, route
