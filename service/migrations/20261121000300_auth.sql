@@ -641,6 +641,57 @@ create trigger api_client_sign_out after update of status on api_client
 drop policy brand_guest_select on brand;
 revoke select on brand from forecourt_guest;
 
+-- Codes that dealers print for the owners of cars; only their SHA-256 is kept.
+create table vehicle_claim_code (
+  code_hash text primary key,
+  vehicle_id uuid not null constraint vehicle_claim_code_vehicle_id_fkey references vehicle (id) on delete cascade,
+  made_by text not null,
+  expires_at timestamptz not null,
+  used_at timestamptz
+);
+create index vehicle_claim_code_vehicle_id_idx on vehicle_claim_code (vehicle_id);
+grant select, insert, update on vehicle_claim_code to forecourt_staff;
+
+create table vehicle_claim (
+  id uuid primary key,
+  version bigint not null default 1,
+  created_at timestamptz not null,
+  updated_at timestamptz not null,
+  external_keys jsonb not null default '[]',
+  user_id uuid not null,
+  account_id uuid not null,
+  contact_id uuid not null,
+  vin text not null,
+  registration_number text,
+  code_hash text,
+  vehicle_id uuid,
+  status text not null default 'RECEIVED'
+);
+alter table vehicle_claim add constraint vehicle_claim_user_id_fkey foreign key (user_id) references "user" (id);
+alter table vehicle_claim add constraint vehicle_claim_account_id_fkey foreign key (account_id) references account (id);
+alter table vehicle_claim add constraint vehicle_claim_contact_id_fkey foreign key (contact_id) references contact (id);
+alter table vehicle_claim add constraint vehicle_claim_vehicle_id_fkey foreign key (vehicle_id) references vehicle (id);
+alter table vehicle_claim add constraint vehicle_claim_status_check check (status in ('RECEIVED', 'REVIEW', 'MATCHED', 'DECLINED', 'EXPIRED'));
+alter table vehicle_claim add constraint vehicle_claim_proof check ((registration_number is null) <> (code_hash is null));
+create index vehicle_claim_created_at_id_idx on vehicle_claim (created_at desc, id desc);
+create index vehicle_claim_status_created_at_idx on vehicle_claim (status, created_at) where status in ('RECEIVED', 'REVIEW');
+create index vehicle_claim_user_id_created_at_idx on vehicle_claim (user_id, created_at);
+create index vehicle_claim_account_id_idx on vehicle_claim (account_id);
+create index vehicle_claim_contact_id_idx on vehicle_claim (contact_id);
+create index vehicle_claim_vehicle_id_idx on vehicle_claim (vehicle_id);
+alter table vehicle_claim enable row level security;
+alter table vehicle_claim force row level security;
+create policy vehicle_claim_owner_all on vehicle_claim for all to forecourt_owner using (true) with check (true);
+create policy vehicle_claim_reader_select on vehicle_claim for select to forecourt_reader using (true);
+create policy vehicle_claim_staff_all on vehicle_claim for all to forecourt_staff using (true) with check (true);
+grant select on vehicle_claim to forecourt_reader;
+grant select, insert, update, delete on vehicle_claim to forecourt_staff;
+create trigger vehicle_claim_touch before update on vehicle_claim for each row execute function app.touch();
+create trigger vehicle_claim_remember after insert or update or delete on vehicle_claim for each row execute function app.remember('code_hash');
+create trigger vehicle_claim_name_new after insert on vehicle_claim for each row when (new.external_keys <> '[]') execute function app.name_record();
+create trigger vehicle_claim_name_changed after update on vehicle_claim for each row when (old.external_keys is distinct from new.external_keys) execute function app.name_record();
+create trigger vehicle_claim_name_gone after delete on vehicle_claim for each row when (old.external_keys <> '[]') execute function app.name_record();
+
 -- There is one setting, and it begins switched off.
 insert into prm_setting (id, created_at, updated_at) values (gen_random_uuid(), now(), now());
 
