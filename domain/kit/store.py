@@ -86,6 +86,18 @@ class Context:
                         f"set local role {ROLE_CLASS[self.principal.persona]}; set local app.brands = {literal(told)}"
                     )
 
+    @asynccontextmanager
+    async def savepoint(self) -> AsyncIterator[None]:
+        """A part of the transaction that is undone alone when it raises."""
+        await self.db.execute("savepoint part")
+        try:
+            yield
+        except BaseException:
+            if not self.db.is_closed():
+                await self.db.execute("rollback to savepoint part; release savepoint part")
+            raise
+        await self.db.execute("release savepoint part")
+
     async def find(self, kind: type[R], id: str, *, lock: bool = False) -> R | None:
         """The record, or None where it is absent or unseen; `lock` takes its row lock until the transaction ends."""
         row = await self.db.fetchrow(_select(kind.entity, "id = $1", lock), id_or_nobody(id))

@@ -243,7 +243,7 @@ def _bulk(entity: Entity) -> Iterator[Route]:
 async def one_row(call: Call, entity: Entity, raw: Any, at: int) -> access.BulkResult:
     """One row of a bulk upsert in a savepoint of its own: a refused row costs itself alone."""
     try:
-        async with call.ctx.db.transaction():
+        async with call.ctx.savepoint():
             return await access.upsert(call.ctx, entity, raw, at)
     except msgspec.ValidationError as fault:
         problem: Problem = bodies.shaped(str(fault))
