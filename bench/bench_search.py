@@ -1,7 +1,7 @@
 """What does a search cost, answer written, beside numpy over whole columns? Shapes as customers and dealers ask them.
 
 The instance has 100,000 vehicles; FORECOURT_BENCH_VEHICLES makes any other size. The peer gets its columns already
-coded and answers ids, total and counts only; ours answers the whole page as JSON. Both are compared before they are timed.
+coded and answers ids, total and counts only; ours answers the whole page as JSON. Both are compared before timing.
 """
 
 from __future__ import annotations
