@@ -10,7 +10,8 @@ What the contract leaves open is decided so:
   the vehicles priced in the currency asked for and no others. The first and the last bucket are open.
 - The commonest spelling of a value is taken over the rows that the audience's class sees: offered cars for guests and
   customers, what is shown to the network for partners, all for staff; the smallest text among equals.
-  It does not change with the criteria, and no spelling is shown that only unseen rows have.
+  It does not change with the criteria, and guests and partners see no spelling that only rows unseen by them have;
+  staff limited to brands may see another brand's.
 - An attribute's value compares by its text (true, 7, 7 for 7.0), a range only with numbers. A code that nobody has
   matches nothing, unless the index knows the catalogue of codes: then it is an unknown property.
 - A word of the text is a run of letters, marks and digits; what signs divide is found joined too (F-150 by f150).
