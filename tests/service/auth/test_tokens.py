@@ -6,10 +6,14 @@ from datetime import timedelta
 
 import pyotp
 import pytest
+from pwdlib.hashers.argon2 import Argon2Hasher
 
 from domain.kit.ids import new_id
 from service.auth.demo import seed_client
-from tests.service.auth.world import PASSWORD, Person, World
+from service.auth.passwords import Passwords
+from service.auth.signing_in import SignInRefused, open_session, prove
+from service.auth.visitors import Visitor
+from tests.service.auth.world import HOME, PASSWORD, Person, World
 
 SECRET = "the secret of a system"
 STRANGER = "198.51.100.9"
@@ -313,3 +317,50 @@ async def test_the_secret_of_the_second_factor_is_stored_encrypted(world: World)
     wrong = await world.call("POST", "/me/second-factor/confirm", token, json={"otp": "000000"})
     assert wrong.status_code == 422
     assert (await world.sign_in(person)).status_code == 200
+
+
+async def test_unknown_users_cost_the_same_work_as_known_ones(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    checked: list[bool] = []
+    original = Passwords._verify
+
+    def counted(self: Passwords, password: str, stored: str | None) -> tuple[bool, str | None]:
+        checked.append(stored is None)
+        return original(self, password, stored)
+
+    monkeypatch.setattr(Passwords, "_verify", counted)
+    await world.sign_in(await world.user("CUSTOMER"), "wrong wrong wrong")
+    await world.sign_in(Person(new_id(), f"{new_id()}@example.com", None, None))
+    assert checked == [False, True]
+
+
+async def test_a_password_proven_before_it_was_changed_opens_nothing(world: World) -> None:
+    person = await world.user("CUSTOMER")
+    where = Visitor(HOME, "", [f"net {HOME}"])
+    proof = await prove(world.services, person.email, PASSWORD, None, where)
+    await world.owner.execute("update credential set password_hash = 'another' where user_id = $1", person.id)
+    with pytest.raises(SignInRefused):
+        await open_session(world.services, person.email, proof, where, "TOKEN")
+
+
+async def test_outdated_hashes_are_renewed_at_the_next_sign_in(world: World) -> None:
+    person = await world.user("CUSTOMER")
+    older = await Passwords(Argon2Hasher(time_cost=2, memory_cost=16, parallelism=1)).hash(PASSWORD)
+    await world.owner.execute("update credential set password_hash = $2 where user_id = $1", person.id, older)
+    assert (await world.sign_in(person)).status_code == 200
+    assert await world.owner.fetchval("select password_hash from credential where user_id = $1", person.id) != older
+    assert (await world.sign_in(person)).status_code == 200
+
+
+async def test_old_sessions_counts_and_tokens_are_swept(world: World) -> None:
+    person = await world.user("CUSTOMER")
+    await world.token(person)
+    await world.owner.execute(
+        "update session_token set expires_at = now() - interval '2 days' "
+        "where session_id in (select id from session where user_id = $1)",
+        person.id,
+    )
+    await world.owner.execute(
+        "update session set expires_at = now() - interval '91 days' where user_id = $1", person.id
+    )
+    await world.owner.execute("select app.tidy_sign_ins()")
+    assert await world.owner.fetchval("select count(*) from session where user_id = $1", person.id) == 0
