@@ -22,8 +22,6 @@ SQL = sql.load(Path(__file__).parent / "sql")
 _FOLLOWED = ["vehicle", "stock_entry", "location", "account"]
 BUSY_SECONDS, IDLE_SECONDS, BUSY_FOR_SECONDS = 0.02, 0.1, 2.0
 """A poll costs the database about 60 µs: often while there is something, ten times a second when not."""
-INLINE_ROWS = 100
-"""Changes up to so many rows are applied on the event loop, larger ones in a thread."""
 
 
 async def rows(connection: Connection, ids: Sequence[str] | None = None) -> list[VehicleRow]:
@@ -106,10 +104,7 @@ class StockFollower:
             ids = await self._concerned(connection, changes)
             present = await rows(connection, ids) if ids else []
         gone = set(ids) - {row.id for row in present}
-        if len(ids) > INLINE_ROWS:
-            await asyncio.to_thread(self.index.apply, present, list(gone), mark.token)
-        else:
-            self.index.apply(present, list(gone), mark.token)
+        await asyncio.to_thread(self.index.apply, present, list(gone), mark.token)
         await self._move(mark)
         return True
 
