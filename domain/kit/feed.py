@@ -83,8 +83,8 @@ def covered(mark: Mark, token: str) -> bool:
     return mark.covers(parse(token))
 
 
-def parse(token: str) -> Mark:
-    """The state from which to follow so that nothing after the token is missed; Malformed if it is none."""
+def parse(token: str, where: str = "X-After-Change") -> Mark:
+    """The state from which to follow so that nothing after the token is missed; Malformed names `where` it stood."""
     found = _WRITTEN.fullmatch(token)
     try:
         if found:
@@ -96,7 +96,7 @@ def parse(token: str) -> Mark:
             raise ValueError
         return Mark(epoch, snapshot)
     except ValueError:
-        raise Malformed("This is no change token") from None
+        raise Malformed.at(where, "is no change token") from None
 
 
 async def begin(connection: Connection) -> Mark:

@@ -46,7 +46,7 @@ async def _changes(call: Call) -> Any:
     after = call.query.get("after")
     async with call.services.database.reading() as connection:
         here = await feed.begin(connection)
-    mark = feed.parse(after) if after else here
+    mark = feed.parse(after, "?after") if after else here
     if mark.epoch != here.epoch:
         raise Malformed.at("?after", "is a token of the database before it was restored: load everything anew")
     lines = _lines(call, wanted, mark, time.monotonic() + call.query.get("wait", 0))
