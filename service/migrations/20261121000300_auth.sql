@@ -40,34 +40,42 @@ create type app.caller as (
   roles text[], roles_at jsonb, scopes text[], brands text[], session_id uuid
 );
 
--- All accounts below these, and they themselves, so far as they are active.
-create function app.branches(tops uuid[]) returns uuid[] language sql stable set search_path = public, pg_temp as $$
-  with recursive below as (
-    select id from account where id = any(tops) and is_active
-    union
-    select a.id from below b join account a on a.parent_account_id = b.id where a.is_active)
-  select coalesce(array_agg(id), '{}') from below $$;
+-- All accounts below these, and they themselves, so far as they are active. In PL/pgSQL, as what follows, because its
+-- plans are kept from call to call: all of this runs on every request of a partner.
+create function app.branches(tops uuid[]) returns uuid[] language plpgsql stable as $$
+begin
+  return (
+    with recursive below as (
+      select id from account where id = any(tops) and is_active
+      union
+      select a.id from below b join account a on a.parent_account_id = b.id where a.is_active)
+    select coalesce(array_agg(id), '{}') from below);
+end $$;
 
 -- The tops of the dealer groups to which these accounts belong.
-create function app.group_tops(units uuid[]) returns uuid[] language sql stable set search_path = public, pg_temp as $$
-  with recursive above as (
-    select id, parent_account_id from account where id = any(units)
-    union
-    select a.id, a.parent_account_id from above b join account a on a.id = b.parent_account_id
-     where a.type in ('DEALER_GROUP', 'DEALER'))
-  select coalesce(array_agg(id), '{}') from above x
-   where not exists (select from above y where y.id = x.parent_account_id) $$;
+create function app.group_tops(units uuid[]) returns uuid[] language plpgsql stable as $$
+begin
+  return (
+    with recursive above as (
+      select id, parent_account_id from account where id = any(units)
+      union
+      select a.id, a.parent_account_id from above b join account a on a.id = b.parent_account_id
+       where a.type in ('DEALER_GROUP', 'DEALER'))
+    select coalesce(array_agg(id), '{}') from above x
+     where not exists (select from above y where y.id = x.parent_account_id));
+end $$;
 
 -- Partners sign in, and stay signed in, only while partner relationship management is enabled and theirs is an active
 -- partner account.
-create function app.partner_open(account_id uuid) returns boolean language sql stable
-  set search_path = public, pg_temp as $$
-  select exists (select from account a where a.id = account_id and a.is_active and a.is_partner)
-     and exists (select from prm_setting where status = 'ENABLED') $$;
+create function app.partner_open(of_account uuid) returns boolean language plpgsql stable as $$
+begin
+  return exists (select from account a where a.id = of_account and a.is_active and a.is_partner)
+     and exists (select from prm_setting where status = 'ENABLED');
+end $$;
 
 -- Who a user is at this moment; no row where they may not act. An invited user may act in the first sign-in alone.
 create function app.caller_of_user(the_user uuid, signing_in boolean) returns setof app.caller
-  language plpgsql stable set search_path = public, pg_temp as $$
+  language plpgsql stable as $$
 declare
   u "user"; c app.caller;
 begin
@@ -103,7 +111,7 @@ end $$;
 
 -- Who a system is at this moment. One that belongs to a partner's account acts as that partner, within its scopes.
 create function app.caller_of_client(the_client uuid, granted text[]) returns setof app.caller
-  language plpgsql stable set search_path = public, pg_temp as $$
+  language plpgsql stable as $$
 declare
   k api_client; c app.caller;
 begin
@@ -123,9 +131,11 @@ begin
   return next c;
 end $$;
 
--- The caller who shows this token now. That it was used is noted at most once a minute.
+-- The caller who shows this token now. That it was used is noted at most once a minute. Planning anew for each array
+-- would cost three times what the queries do.
 create function app.authenticate(hash bytea, kind_shown text default 'ACCESS') returns setof app.caller
-  language plpgsql volatile security definer set search_path = public, pg_temp as $$
+  language plpgsql volatile security definer set search_path = public, pg_temp
+  set plan_cache_mode = force_generic_plan as $$
 declare
   s session; c app.caller; moment timestamptz := app.moment();
 begin
