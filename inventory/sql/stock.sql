@@ -1,17 +1,18 @@
 -- name: stock_rows
 -- Every vehicle that has stood in somebody's stock, with its open entry or else its last; $1: these vehicles, or null for all.
+-- A car that has left stands in nobody's stock: the row policies show it to the organisation alone.
 select v.id, v.version + e.version - 1 as version, v.vin, v.registration_number, e.stock_number, v.listing_number,
        coalesce(e.brand, v.brand) as brand, v.make, v.model, v.trim, v.model_year, v.model_code, v.body_style,
        v.drivetrain, v.fuel_type, v.transmission, v.exterior_color, v.interior_color, v.condition, e.status, e.holds,
        case when e.left_on is null then e.visibility else 'OWN_GROUP' end as visibility, e.available_on,
        e.price_minor, e.price_currency, e.price_tax, v.odometer_value, v.odometer_unit, v.odometer_status,
-       v.odometer_km, v.options, v.attributes, v.photos, e.location_id, e.dealer_account_id,
+       v.odometer_km, v.options, v.attributes, v.photos, e.location_id, v.dealer_account_id,
        d.parent_account_id as group_account_id, e.in_stock_since, l.latitude, l.longitude
   from vehicle v
   join lateral (select * from stock_entry s where s.vehicle_id = v.id
                  order by s.left_on desc nulls first, s.created_at desc, s.id desc limit 1) e on true
   left join location l on l.id = e.location_id
-  left join account d on d.id = e.dealer_account_id
+  left join account d on d.id = v.dealer_account_id
  where $1::uuid[] is null or v.id = any($1::uuid[])
  order by v.id;
 
@@ -30,9 +31,10 @@ select v.id, v.version + coalesce(e.version, 1) - 1 as version, v.vin, v.registr
        v.listing_number, coalesce(e.brand, v.brand) as brand, v.make, v.model, v.trim, v.model_year, v.model_code,
        v.body_style, v.drivetrain, v.fuel_type, v.transmission, v.exterior_color, v.interior_color, v.condition,
        coalesce(e.status, 'SOLD') as status, coalesce(e.holds, '{}') as holds,
-       coalesce(e.visibility, 'OWN_GROUP') as visibility, e.available_on, e.price_minor, e.price_currency, e.price_tax,
+       case when e.left_on is null then coalesce(e.visibility, 'OWN_GROUP') else 'OWN_GROUP' end as visibility,
+       e.available_on, e.price_minor, e.price_currency, e.price_tax,
        v.odometer_value, v.odometer_unit, v.odometer_status, v.odometer_km, v.options, v.attributes, v.photos,
-       e.location_id, e.dealer_account_id, e.in_stock_since
+       e.location_id, v.dealer_account_id, e.in_stock_since
   from vehicle v
   left join lateral (select * from stock_entry s where s.vehicle_id = v.id
                       order by s.left_on desc nulls first, s.created_at desc, s.id desc limit 1) e on true
