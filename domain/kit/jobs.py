@@ -206,6 +206,11 @@ class JobContext:
         if time.monotonic() - self._told_at >= 0.25:
             await self.tell()
 
+    async def told(self, ctx: Context, **values: Any) -> None:
+        """Write progress in a transaction of its own effect, as the last thing in it: where a later try goes on."""
+        if await ctx.db.fetchval("select app.tell_job($1, $2, $3)", self.id, self._lease, values) is None:
+            raise LeaseLost
+
     async def tell(self) -> None:
         """Write the progress now; raises as `progress` does."""
         told, self._told = self._told, {}

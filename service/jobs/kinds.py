@@ -1,5 +1,5 @@
 """The kinds of job and the periodic work of the service itself; importing this makes them known, to web and worker."""
 
-from service.jobs import housekeeping, privacy, sender_domains
+from service.jobs import csv_import, housekeeping, privacy, sender_domains
 
-__all__ = ["housekeeping", "privacy", "sender_domains"]
+__all__ = ["csv_import", "housekeeping", "privacy", "sender_domains"]

@@ -174,6 +174,8 @@ async def sweep_files(settings: Settings, ctx: Context, now: float) -> None:
     for sha256 in old:
         if sha256 not in kept:
             files.remove(sha256)
+    for sha256 in await asyncio.to_thread(Files(settings.data_dir / "imports").kept, now - 2 * 86_400):
+        Files(settings.data_dir / "imports").remove(sha256)
     for path in (settings.data_dir / "exports").glob("*.zip"):
         if path.stat().st_mtime < now - EXPORTS_KEPT_SECONDS:
             path.unlink(missing_ok=True)

@@ -268,10 +268,10 @@ begin
 end $$;
 
 revoke all on function
-  app.claim_job(uuid, uuid, bigint, int), app.tell_job(uuid, uuid, jsonb), app.requester(uuid, text, text[]),
+  app.claim_job(uuid, uuid, bigint, int), app.requester(uuid, text, text[]),
   app.push_lost(), app.sweep(), app.tell_webhooks(text[]) from public;
 grant execute on function
-  app.claim_job(uuid, uuid, bigint, int), app.tell_job(uuid, uuid, jsonb), app.requester(uuid, text, text[]),
+  app.claim_job(uuid, uuid, bigint, int), app.requester(uuid, text, text[]),
   app.push_lost(), app.sweep(), app.tell_webhooks(text[]) to forecourt_staff;
 revoke all on job_lease, message_secret, webhook_position from public;
 grant select on job_lease to forecourt_staff;

@@ -75,8 +75,8 @@ async def made(services: Services, owner: str) -> Place:
     connection = await asyncpg.connect(owner)
     await connection.execute(
         'insert into "user" (id, created_at, updated_at, email, name, persona, licence, account_id, contact_id, '
-        "status) values ($1, now(), now(), 'ada@customers.example', 'Ada Doe', 'CUSTOMER', 'CUSTOMER_COMMUNITY_PLUS', $2, $3, "
-        "'ACTIVE')",
+        "status) values ($1, now(), now(), 'ada@customers.example', 'Ada Doe', 'CUSTOMER', 'CUSTOMER_COMMUNITY_PLUS', "
+        "$2, $3, 'ACTIVE')",
         user,
         account.id,
         contact.id,
