@@ -1,0 +1,1 @@
+"""Whole stories over HTTP, against the service as people run it."""

@@ -1,0 +1,63 @@
+"""The tour of the README works as it is printed."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import ROOT
+from tests.journeys.served import Served
+
+pytestmark = pytest.mark.xdist_group("journeys")
+# Every answer of curl is also kept in a file of its own, in the order of the calls.
+KEEPING = """
+curl() { local n; n=$(ls "$ANSWERS" | wc -l); command curl "$@" | tee "$ANSWERS/$(printf %02d "$n")"; }
+"""
+
+
+@pytest.fixture(scope="module")
+def answers(served: Served, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """What the calls of the tour answer."""
+    found = re.search(r"<!-- tour -->\n```sh\n(.*?)\n```", (ROOT / "README.md").read_text(), re.DOTALL)
+    assert found is not None
+    script = found[1]
+    assert script.count(":8000") == script.count("curl -s")
+    folder = tmp_path_factory.mktemp("answers")
+    done = subprocess.run(
+        ["bash", "-eu", "-c", KEEPING + script.replace(":8000", f":{served.port}")],
+        capture_output=True,
+        text=True,
+        env={**served.environ, "ANSWERS": str(folder)},
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    return [path.read_text() for path in sorted(Path(folder).iterdir())]
+
+
+def _decoded(answers: list[str]) -> list[Any]:
+    return [json.loads(text) for text in answers[:-1]]  # the last is cut by `head`
+
+
+def test_every_call_of_the_tour_answers_what_is_promised(answers: list[str]) -> None:
+    (search, people, dealer, me, dealers_search, customer, assets, system, imported, found, ready) = _decoded(answers)
+    assert search["total"] > 0
+    assert {"make", "price"} == search["facets"].keys()
+    assert {relaxation["drop"] for relaxation in search["relaxations"]} == {"body_style", "price"}
+    assert all(item["body_style"] == "SUV" and "vin" not in item for item in search["items"])
+    assert people["items"][0]["make"] == "Toyota"
+    assert "vin" not in people["items"][0]
+    assert all(answer["token_type"] == "Bearer" for answer in (dealer, customer, system))
+    assert (me["persona"], me["roles"]) == ("PARTNER", ["SALES"])
+    assert dealers_search["total"] >= people["total"]
+    assert "vin" in dealers_search["items"][0]
+    assert len(assets["items"][0]["serial_number"]) == 17
+    assert (imported["received"], imported["created"], imported["rejected"]) == (2, 1, 1)
+    assert found["total"] == 1
+    assert (found["items"][0]["model"], found["items"][0]["model_year"]) == ("Accord", 2003)
+    assert ready["status"] == "READY"
+    assert answers[-1].startswith('{"openapi":"3.1')
