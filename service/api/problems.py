@@ -33,6 +33,9 @@ from domain.kit.errors import (
 
 log = structlog.get_logger("forecourt.problems")
 MEDIA_TYPE = "application/problem+json"
+LONGEST_ECHO = 500
+"""Characters of a text that may hold what the caller sent."""
+MOST_ERRORS = 200
 _BY_STATUS: dict[int, type[Problem]] = {
     400: Malformed,
     401: Unauthenticated,
@@ -114,12 +117,16 @@ def body_of(problem: Problem, request_id: str | None = None) -> dict[str, Any]:
         "type": f"urn:forecourt:problem:{problem.slug}",
         "title": problem.title,
         "status": problem.status,
-        "detail": problem.detail,
+        "detail": problem.detail[:LONGEST_ECHO],
     }
     if problem.errors:
         body["errors"] = [
-            {"pointer": fault.pointer, "detail": fault.detail, **({"code": fault.code} if fault.code else {})}
-            for fault in problem.errors
+            {
+                "pointer": fault.pointer[:LONGEST_ECHO],
+                "detail": fault.detail[:LONGEST_ECHO],
+                **({"code": fault.code} if fault.code else {}),
+            }
+            for fault in problem.errors[:MOST_ERRORS]
         ]
     body.update({name: value for name, value in problem.data.items() if name != "retry_after"})
     if request_id:

@@ -5,8 +5,8 @@
       404 404 404 404  GUEST
 
 The numbers are the statuses for own rows, rows of the same account, rows of others, and rows that are not there.
-`dealers` and `staff` are all roles of the kind, `!ROLE` takes one out. After a change of rights that is meant, write the
-table anew with FORECOURT_WRITE_EXPECTED=1 and read the difference before you commit it.
+`dealers` and `staff` are all roles of the kind, `!ROLE` takes one out. After a change of rights that is meant, write
+the table anew with FORECOURT_WRITE_EXPECTED=1 and read the difference before you commit it.
 """
 
 from __future__ import annotations

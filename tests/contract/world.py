@@ -17,6 +17,12 @@ from service.api import table as routes
 from service.ops.database import Addresses
 from tests.contract.values import MOMENT, stored
 
+_ALSO: dict[str, dict[str, Any]] = {
+    "sharing_rule": {"record_type": "product"},
+    "vehicle_claim": {"registration_number": "ABC 123", "vin": "1HGCM82633A004352"},
+}
+"""What behaviour, and rules over several fields, ask of a row besides."""
+
 
 class Place(msgspec.Struct, frozen=True):
     """Whose a row is: an account, a person of it and their user."""
@@ -112,7 +118,7 @@ class World:
                 values[field.name] = field.default
         if entity.states:
             values[entity.states.field] = "SUCCEEDED" if entity.name == "job" else entity.states.initial
-        return await self.insert(entity.table, **values)
+        return await self.insert(entity.table, **(values | _ALSO.get(entity.name, {})))
 
     async def _reference(self, name: str, place: Place, *, neutral: bool) -> str:
         return await self.row(self._entities[name], self.neutral if neutral else place)
