@@ -308,7 +308,7 @@ class Vehicle(Record, kw_only=True):
     dealer_account_id: Annotated[str | None, Ref("account"), writes()] = None
     brand: Code | None = None
     make: Label
-    model: Label
+    model: Label | None = None
     trim: Label | None = None
     model_year: Year | None = None
     model_code: Code | None = None
@@ -411,7 +411,7 @@ class ColumnMapping(Record, kw_only=True):
     rows=everyone(),
     grants={"PARTNER": "r", "STAFF": "r", "PRODUCT_MANAGER": "crud", "SYSTEM": "r", "inventory.sync": "crud"},
     title="{value}",
-    unique=("field, alias",),
+    unique=("field, alias, locale",),
     indexes=("field, value",),
 )
 class ValueAlias(Record, kw_only=True):

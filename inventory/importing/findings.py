@@ -101,6 +101,18 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         "photo-malformed": Kind((_R, _D), "not an http or https address"),
         "attribute-malformed": Kind((_R, _D), "an attribute is not of the type the mapping gives it"),
         "attribute-implausible": Kind((_D, _K, _R), "an attribute outside the range the mapping gives it"),
+        # what only the stock tells
+        "account-unknown": Kind((_R,), "no account is called so"),
+        "account-forbidden": Kind((_R,), "an account into which the caller may not import"),
+        "brand-forbidden": Kind((_R,), "a brand that is not the caller's"),
+        "location-unknown": Kind((_R,), "no location is called so, or it is another account's"),
+        "held-elsewhere": Kind((_R,), "another account holds the car: stock moves by transfer"),
+        "identity-contradicted": Kind((_R,), "the car known by the row's key has another VIN"),
+        "stock-number-taken": Kind((_R,), "another car stands at the location under the stock number"),
+        "external-key-taken": Kind((_R,), "an external key names another car"),
+        "date-contradicted": Kind((_R,), "the car would have left before it came"),
+        "row-forbidden": Kind((_R,), "the row lies outside what the caller may write"),
+        "row-unstorable": Kind((_R,), "the row breaks another rule of the database"),
     }
 )
 

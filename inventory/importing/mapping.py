@@ -70,7 +70,8 @@ Kind = Literal["TEXT", "WORDS", "INTEGER", "DECIMAL", "BOOLEAN", "LITRES"]
 DateFormat = Literal["YYYY-MM-DD", "DD/MM/YYYY", "MM/DD/YYYY", "DD.MM.YYYY"]
 
 Text = Annotated[str, Meta(max_length=500)]
-Name = Annotated[str, exactly("[a-z][a-z0-9_]{0,62}")]
+Name = Annotated[str, exactly("[a-z][a-z0-9_]{0,54}")]
+"""A mapping's name is part of the system under which its cars are known, and that is a code of 64 characters."""
 ColumnName = Annotated[str, Meta(max_length=200)]
 NumberText = Annotated[str, exactly(r"-?[0-9]{1,15}(\.[0-9]{1,6})?")]
 Columns = Annotated[tuple[ColumnName, ...], Meta(min_length=1, max_length=10)]
@@ -110,7 +111,7 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 class Key(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The columns that together name a car in this source, for rows without VIN, external key or stock number."""
 
-    system: Annotated[str, exactly(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,63}")]
+    system: Annotated[str, exactly(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,54}")]
     columns: Columns
 
 

@@ -38,6 +38,8 @@ _DATES: dict[DateFormat, re.Pattern[str]] = {
     "DD.MM.YYYY": re.compile(r"(?P<d>[0-9]{1,2})\.(?P<m>[0-9]{1,2})\.(?P<y>[0-9]{4})"),
 }
 _LONGEST_KEY = 200
+_LONGEST_KEY_OF_COLUMNS = 150
+"""It is stored with the account's id before it."""
 
 
 class Normalizer:
@@ -59,14 +61,15 @@ class Normalizer:
         self._check_columns(row)
         self._check_refusals(row)
         vehicle = self._vehicle(row)
+        identities = self._identities(row, vehicle)
         if any(finding.action is Action.REJECT for finding in row.findings):
-            return self._rejected(read, row)
-        return Accepted(read.number, vehicle, self._identities(row, vehicle), tuple(row.findings))
+            return self._rejected(read, row, identities)
+        return Accepted(read.number, vehicle, identities, tuple(row.findings), read.raw, dict(read.cells))
 
     @staticmethod
-    def _rejected(read: RawRow, row: Row) -> Rejected:
+    def _rejected(read: RawRow, row: Row, identities: tuple[Identity, ...] = ()) -> Rejected:
         reasons = tuple(finding for finding in row.findings if finding.action is Action.REJECT)
-        return Rejected(read.number, read.raw, dict(read.cells), reasons)
+        return Rejected(read.number, read.raw, dict(read.cells), reasons, identities)
 
     def _check_columns(self, row: Row) -> None:
         """JSON has no header that could be refused: each row answers for its properties."""
@@ -167,7 +170,7 @@ class Normalizer:
             parts = [row.plan.column_text(column, row.cells) for column in row.mapping.key.columns]
             texts = [part[0] if part else "" for part in parts]
             if any(texts):
-                short = len(texts) == 1 and len(texts[0]) <= _LONGEST_KEY
+                short = len(texts) == 1 and len(texts[0]) <= _LONGEST_KEY_OF_COLUMNS
                 found.append(Identity("KEY_COLUMNS", row.mapping.key.system, texts[0] if short else _digest(texts)))
         return tuple(found) or (Identity("ROW_HASH", row.mapping.code, self._row_hash(row)),)
 

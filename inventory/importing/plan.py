@@ -34,7 +34,7 @@ def has_removed_characters(text: str) -> bool:
     return not (text.isascii() and text.isprintable()) and _REMOVED.search(text) is not None
 
 
-_FIELDS = {
+FIELD_OF = {
     **dict.fromkeys(("currency", "odometer_unit"), ""),
     **dict.fromkeys(("mileage_mi", "odometer_km"), "odometer"),
     **dict.fromkeys(
@@ -144,7 +144,7 @@ class Plan:
     def _given(self, columns: tuple[str, ...]) -> frozenset[str]:
         """The vehicle's fields of which a row with these columns says something, be it only "not stated"."""
         spoken = {name for name in self.mapping.properties if any(one in columns for one in self.columns_of(name))}
-        fields = {_FIELDS.get(name, name) for name in spoken} | (self.mapping.constants.keys() - _FIELDS.keys())
+        fields = {FIELD_OF.get(name, name) for name in spoken} | (self.mapping.constants.keys() - FIELD_OF.keys())
         fields |= {
             f"attributes.{code}"
             for code, source in self.mapping.attributes.items()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
@@ -57,14 +57,16 @@ class RejectWriter:
         # signs that the encoding lacks can only stand in the reasons
         self._encoder = codecs.getincrementalencoder(mapping.encoding)("backslashreplace")
 
-    def write(self, rejects: Iterable[Rejected]) -> Iterator[bytes]:
-        """The file in pieces, one for the header and one a row."""
-        if self._header is not None:
-            # every name is quoted, so that nothing but the delimiter can be taken for one
-            names = [guarded(name) for name in (*REPORT_COLUMNS, *self._header)]
-            yield self._line(names, csv.QUOTE_ALL)
-        for reject in rejects:
-            yield self._csv(reject, self._header) if self._header is not None else self._json(reject)
+    def head(self) -> bytes:
+        """The header line; empty for NDJSON. It comes before any `line`."""
+        if self._header is None:
+            return b""
+        # every name is quoted, so that nothing but the delimiter can be taken for one
+        return self._line([guarded(name) for name in (*REPORT_COLUMNS, *self._header)], csv.QUOTE_ALL)
+
+    def line(self, reject: Rejected) -> bytes:
+        """One rejected row."""
+        return self._csv(reject, self._header) if self._header is not None else self._json(reject)
 
     def _csv(self, reject: Rejected, header: Sequence[str]) -> bytes:
         cells = reject.cells

@@ -94,18 +94,27 @@ class ImportVehicle(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Accepted(msgspec.Struct, frozen=True):
-    """A row that became a vehicle. `identities` are the ways to know it, the one that counts first."""
+    """A row that became a vehicle. `identities` are the ways to know it, the one that counts first.
+
+    The row as it came stays with it: it may still be rejected when it is stored.
+    """
 
     number: int
     vehicle: ImportVehicle
     identities: tuple[Identity, ...]
     warnings: tuple[Finding, ...]
+    raw: str
+    cells: dict[str, Cell]
 
 
 class Rejected(msgspec.Struct, frozen=True):
-    """A row that did not, with every reason and as it came. `cells` is None where the row could not be taken apart."""
+    """A row that did not, with every reason and as it came. `cells` is None where the row could not be taken apart.
+
+    `identities` are those that could still be read: the car they name is not missing from the file.
+    """
 
     number: int
     raw: str
     cells: dict[str, Cell] | None
     reasons: tuple[Finding, ...]
+    identities: tuple[Identity, ...] = ()

@@ -12,6 +12,7 @@ from pathlib import Path
 from inventory.importing.mapping import DEFAULT, Mapping
 from inventory.importing.normalize import Normalizer
 from inventory.importing.reader import FileReader, Format
+from inventory.importing.result import RejectWriter
 from inventory.importing.rows import RawRow, ReadRow, UnreadRow
 from inventory.importing.values import Aliases, shipped_spellings
 from inventory.importing.vehicle import Accepted, ImportVehicle, Rejected
@@ -94,6 +95,11 @@ def cells(found: Iterable[ReadRow]) -> list[list[object]]:
 def codes(found: Iterable[ReadRow]) -> list[str | None]:
     """The reason of each row that could not be read, None for the others."""
     return [row.reasons[0].code if isinstance(row, UnreadRow) else None for row in found]
+
+
+def written(writer: RejectWriter, found: Iterable[Rejected]) -> bytes:
+    """A whole file of rejects."""
+    return writer.head() + b"".join(map(writer.line, found))
 
 
 def unpacked(path: Path) -> bytes:

@@ -20,7 +20,7 @@ from inventory.importing.result import RejectWriter
 from inventory.importing.shipped import shipped_mappings
 from inventory.importing.vehicle import Accepted, LocationDescription, Rejected
 
-from .files import ALIASES, TODAY, outcomes, reader_by
+from .files import ALIASES, TODAY, outcomes, reader_by, written
 
 Find = Callable[[str], Path]
 MAPPINGS = {
@@ -106,7 +106,7 @@ def test_every_row_is_accepted_or_rejected_with_a_reason(name: str, real_data: F
 def test_its_rejects_sent_again_are_the_same_rejects(name: str, real_data: Find) -> None:
     found = read(real_data(f"{name}.csv.gz"))
     mapping = shipped_mappings()[MAPPINGS[name]]
-    again = outcomes(b"".join(RejectWriter(mapping, found.header).write(found.rejected)), mapping)
+    again = outcomes(written(RejectWriter(mapping, found.header), found.rejected), mapping)
     assert [one.reasons for one in again if isinstance(one, Rejected)] == [one.reasons for one in found.rejected]
     assert len(again) == len(found.rejected)
 
