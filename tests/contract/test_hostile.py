@@ -148,9 +148,7 @@ async def test_every_field_and_parameter_of_every_route_bears_every_value(
     assert await hostile_query(callers[name], world, route, name, Tried()) == []
 
 
-@pytest.mark.parametrize(
-    "route", once(WITH_BODY), ids=lambda route: route.name
-)
+@pytest.mark.parametrize("route", once(WITH_BODY), ids=lambda route: route.name)
 async def test_no_body_is_our_fault(world: World, callers: dict[str, Client], route: Route) -> None:
     name = caller_of(route, world)
     path = await path_of(world, route, name)
