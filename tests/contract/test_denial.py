@@ -36,11 +36,9 @@ async def test_anothers_row_and_no_row_are_answered_alike(
         for id in (theirs, nothing):
             answer = await client.call(route.method, route.path.replace("{id}", id), headers, body)
             found.append(told(answer, id))
-        if found[0][0] != 200 and found[0] != found[1]:
-            status = found[0][0]
-            assert status in (400, 403, 412, 428), route.name  # seen, and refused for another reason than sight
+        if found[0] != found[1]:
             view = await client.call("GET", re.sub(r"(/\{id\}).*", r"\1", route.path).replace("{id}", theirs))
-            assert view.status == 200, f"{route.name}: {found}"
+            assert view.status == 200, f"{route.name} tells of what the caller does not see: {found}"
 
 
 @pytest.mark.parametrize("caller", CALLERS)
@@ -62,10 +60,8 @@ async def test_a_filter_on_a_hidden_field_is_answered_as_one_on_no_field(
 async def test_every_sort_of_wrong_token_is_answered_alike(callers: dict[str, Client], world: World) -> None:
     token = world.callers["SALES"].token
     assert token is not None
-    shown = [
-        f"Bearer {token[:-1]}{'A' if token[-1] != 'A' else 'B'}",
-        f"Bearer fcx{token[3:]}",
-        f"Bearer {token[:-43]}{'A' * 43}",
-    ]
+    other = "A" if token[-1] != "A" else "B"
+    wrong = (token[:-1] + other, f"fcx{token[3:]}", token[:-43] + "A" * 43, "", "x" * 5_000)
+    shown = [f"Bearer {one}" for one in wrong]
     found = {told(await callers["GUEST"].call("GET", "/api/v1/me", {"authorization": one}), "-")[0] for one in shown}
     assert found == {401}
