@@ -88,3 +88,23 @@ delete from vehicle_import_row where import_id = $1 and outcome <> 'REJECTED';
 -- name: import_rejects
 select number, text, cells, reasons from vehicle_import_row
  where import_id = $1 and outcome = 'REJECTED' and number > $2 order by number limit $3;
+
+-- name: import_places
+-- Stores postcodes; `is_new` tells those made from those changed, and unchanged ones do not come back.
+insert into postcode (country, code, latitude, longitude, city, region)
+select r.country, r.code, r.latitude, r.longitude, r.city, r.region
+  from jsonb_to_recordset($1) r (country text, code text, latitude double precision, longitude double precision, city text,
+                                 region text)
+ order by r.country, r.code
+on conflict (country, code) do update
+   set latitude = excluded.latitude, longitude = excluded.longitude, city = excluded.city, region = excluded.region
+ where (postcode.latitude, postcode.longitude, postcode.city, postcode.region)
+       is distinct from (excluded.latitude, excluded.longitude, excluded.city, excluded.region)
+returning xmax = 0 as is_new;
+
+-- name: import_place_locations
+-- Gives locations that have a postcode and no point the point of their postcode, at most $1 at a time.
+update location l set latitude = p.latitude, longitude = p.longitude
+  from (select l.id, p.latitude, p.longitude from location l join postcode p on p.country = l.country and p.code = l.postcode
+         where l.latitude is null order by l.id limit $1) p
+ where l.id = p.id;
