@@ -37,7 +37,8 @@ async def import_places(
     """
     async with transact() as ctx:
         normalize = PlaceNormalizer(await stored_aliases(ctx), country)
-    counts, rejects = ImportCounts(), []
+    counts = ImportCounts()
+    rejects: list[Rejected] = []
     for batch in _batches(rows):
         normalize.check_header(reader.header or ())
         found = [normalize(row) for row in batch]
