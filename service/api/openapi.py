@@ -40,6 +40,7 @@ Json = dict[str, Any]
 TEMPLATE = "#/components/schemas/{name}"
 API_VERSION = "1.0"
 _JSON = "application/json"
+FORM = "application/x-www-form-urlencoded"
 _PATH_PARAMETER = re.compile(r"\{(\w+)(?::\w+)?\}")
 _NO_FINAL_NEWLINE = r"(?!\n)"
 _TEXT = {"type": "string"}
@@ -113,6 +114,23 @@ _PROBLEM: Json = {
 }
 
 
+_OAUTH: Json = {
+    "title": "OAuthError",
+    "description": "Why no token is given (RFC 6749 §5.2)",
+    "type": "object",
+    "properties": {"error": _TEXT, "error_description": _TEXT},
+    "required": ["error"],
+}
+_FORM_FIELDS: Json = {
+    "type": "object",
+    "properties": {
+        "grant_type": {"type": "string", "enum": ["client_credentials", "password", "refresh_token"]},
+        **dict.fromkeys(("username", "password", "otp", "client_id", "client_secret", "refresh_token"), _TEXT),
+        **dict.fromkeys(("scope", "token", "token_type_hint"), _TEXT),
+    },
+}
+
+
 @functools.cache
 def encoded() -> bytes:
     """The document as JSON, the same bytes in every process of a release."""
@@ -157,7 +175,7 @@ def document() -> Json:
         "tags": [{"name": tag} for tag in sorted({_tag(route) for route in routes})],
         "paths": dict(sorted(paths.items())),
         "components": {
-            "schemas": dict(sorted({**schemas.components, "ProblemDetails": _PROBLEM}.items())),
+            "schemas": dict(sorted({**schemas.components, "ProblemDetails": _PROBLEM, "OAuthError": _OAUTH}.items())),
             "responses": dict(sorted(refusals.items())),
             "parameters": _REQUEST_HEADERS,
             "headers": _HEADERS,
@@ -286,7 +304,7 @@ def _query_parameter(name: str, param: Param) -> Json:
 
 def _body(route: Route, schemas: _Schemas) -> Json | None:
     if route.streams:
-        content = {media: {"schema": {"type": "string"}} for media in route.streams}
+        content = {media: {"schema": _FORM_FIELDS if media == FORM else _TEXT} for media in route.streams}
         return {"required": True, "content": content}
     if route.body is None:
         return None
@@ -330,8 +348,12 @@ def _refused(route: Route, refusals: Json) -> Json:
     for status in sorted(by_status):
         slugs = sorted({kind.slug: kind for kind in by_status[status]}.items())
         name = ".".join(slug for slug, _ in slugs)
+        if FORM in route.streams:
+            name += ".oauth"
         if name not in refusals:
             refusals[name] = _refusal(status, [kind for _, kind in slugs])
+            if FORM in route.streams:
+                refusals[name]["content"][_JSON] = {"schema": {"$ref": "#/components/schemas/OAuthError"}}
         told[str(status)] = {"$ref": f"#/components/responses/{name}"}
     return told
 

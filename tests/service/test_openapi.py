@@ -67,7 +67,7 @@ def test_every_refusal_of_a_route_is_told_under_its_status() -> None:
             reference = operation["responses"][str(problem.status)]["$ref"].rpartition("/")[2]
             assert problem.slug in reference.split("."), (route.name, problem.slug)
             content = DOCUMENT["components"]["responses"][reference]["content"]
-            assert list(content) == ["application/problem+json"]
+            assert "application/problem+json" in content
 
 
 def test_no_component_has_two_meanings() -> None:
