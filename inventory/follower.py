@@ -42,6 +42,8 @@ class StockFollower:
         self.database = database
         self.index = index
         self.ready = False
+        self.tried = asyncio.Event()
+        """Set when the first attempt to load has ended, well or badly."""
         self.mark = feed.Mark("", "")
         self._moved = asyncio.Condition()
         self._wanted = asyncio.Event()
@@ -74,7 +76,9 @@ class StockFollower:
                 asyncpg.InternalClientError,
             ) as fault:
                 log.warning("stock feed is away", fault=repr(fault))
+                self.tried.set()
                 await asyncio.sleep(0.5)
+            self.tried.set()
             if self.index.wants_merge:
                 await asyncio.to_thread(self.index.merge)
             busy = time.monotonic() - found_at < BUSY_FOR_SECONDS

@@ -19,7 +19,11 @@ INLINE_ROWS = 200_000
 
 @asynccontextmanager
 async def followed(services: Services) -> AsyncIterator[StockFollower]:
-    """The index of this process, loading and following in the background until the block ends."""
+    """The index of this process, following in the background until the block ends.
+
+    The block begins when the index is loaded, so that a worker that starts takes no requests from those that serve;
+    if that fails it begins nevertheless, and the process answers that it is not ready.
+    """
     index = StockIndex(
         secret=services.settings.secret_key.encode(),
         currency=services.settings.currency,
@@ -28,16 +32,20 @@ async def followed(services: Services) -> AsyncIterator[StockFollower]:
     follower = StockFollower(services.database, index)
     services.stock = follower
 
+    task = asyncio.create_task(follower.run(), name="stock follower")
+
     async def loaded() -> bool:
-        return follower.ready
+        return follower.ready and not task.done()
 
     services.checks["index"] = loaded
-    task = asyncio.create_task(follower.run(), name="stock follower")
+    tried = asyncio.create_task(follower.tried.wait())
     try:
+        await asyncio.wait([task, tried], return_when=asyncio.FIRST_COMPLETED)
         yield follower
     finally:
+        tried.cancel()
         task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        await asyncio.gather(task, tried, return_exceptions=True)
 
 
 def audience(principal: Principal) -> Audience:

@@ -215,9 +215,7 @@ async def application(
     try:
         if life.done():
             await life
-        async with asyncio.timeout(20):
-            while not services.stock.ready:  # noqa: ASYNC110 - the follower loads in a task of its own
-                await asyncio.sleep(0.005)
+        assert services.stock.ready
         yield app, services
     finally:
         over.set()
