@@ -10,10 +10,12 @@ import asyncpg
 import msgspec
 import pytest
 
+from domain.kit.tokens import hashed
 from inventory.vehicle_row import VehicleRow
+from service.auth.passwords import Passwords
 from service.demo import load
-from service.demo.load import load_demo, load_world
-from service.demo.users import CLIENT, USERS
+from service.demo.load import QUICK_TABLES, fill, load_demo, load_world
+from service.demo.users import CLIENT, PASSWORD, USERS
 from service.demo.world import World, tiny
 from service.ops.database import Addresses
 from service.ops.progress import Progress
@@ -158,11 +160,11 @@ async def test_a_load_that_was_cut_off_goes_on_and_a_bigger_world_adds_to_it(
             await load_world(world, fresh_database.owner, quiet())
     monkeypatch.undo()
     await load_world(world, fresh_database.owner, quiet())
-    bigger = World(9, 9_000, dealers=3, groups=2, customers=12)
+    bigger = World(9, 1_000, dealers=3, groups=2, customers=12)
     await load_world(bigger, fresh_database.owner, quiet())
     connection = await asyncpg.connect(fresh_database.owner)
     try:
-        assert await connection.fetchval("select count(*) from stock_entry") == 9_000
+        assert await connection.fetchval("select count(*) from stock_entry") == 1_000
         assert await connection.fetchval("select count(*) from account where type = 'CUSTOMER'") == 12
         assert await connection.fetchval("select count(*) from vehicle_definition") == len(world.variants)
     finally:
@@ -193,3 +195,85 @@ async def test_the_demo_stands_as_of_today_and_says_what_it_does(fresh_database:
     finally:
         await connection.close()
     assert "Loading vehicles: done" in out.getvalue()
+
+
+async def test_everybody_has_the_published_password(loaded: str, connection: Any) -> None:
+    hashes = await connection.fetch('select c.password_hash from credential c join "user" u on u.id = c.user_id')
+    assert len(hashes) == len(USERS)
+    assert {(await Passwords().verify(PASSWORD, row[0]))[0] for row in hashes[:1]} == {True}
+    secrets = await connection.fetch("select secret_hash from client_secret where ended_at is null")
+    assert [row[0] for row in secrets] == [hashed(CLIENT.secret)]
+
+
+async def test_cars_loaded_without_triggers_are_the_same_and_whoever_follows_loads_anew(
+    loaded: str, connection: Any, small_world: World, fresh_database: Addresses
+) -> None:
+    assert fresh_database.owner is not None
+    quick = await asyncpg.connect(fresh_database.owner)
+    epoch = await quick.fetchval("select app.epoch()")
+    await quick.close()
+    await load_world(small_world, fresh_database.owner, quiet(), quick_from=0)
+    quick = await asyncpg.connect(fresh_database.owner)
+    try:
+        for table in QUICK_TABLES:
+            rows = f"select to_jsonb(t) - '{{created_at,updated_at}}'::text[] from {table} t order by id"
+            assert await quick.fetch(rows) == await connection.fetch(rows)
+            told = f"select record_id, version, op, actor from history where entity = '{table}' order by record_id"
+            assert await quick.fetch(told) == await connection.fetch(told)
+        assert not await quick.fetch("select from pg_trigger where tgenabled = 'D'")
+        assert await quick.fetchval("select app.epoch()") != epoch
+        await quick.execute("update stock_entry set reserved_for = 'X' where id = (select id from stock_entry limit 1)")
+        assert await quick.fetchval("select count(*) from history where entity = 'stock_entry' and op = 'UPDATE'") == 1
+    finally:
+        await quick.close()
+
+
+async def test_cars_come_one_by_one_while_others_follow(fresh_database: Addresses) -> None:
+    assert fresh_database.owner is not None
+    out = StringIO()
+    other = await asyncpg.connect(fresh_database.service)
+    await load_world(tiny(), fresh_database.owner, Progress(out), quick_from=0)
+    await other.close()
+    assert "Others are connected" in out.getvalue()
+    connection = await asyncpg.connect(fresh_database.owner)
+    try:
+        told = await connection.fetchval("select count(*) from history where entity = 'vehicle' and changes <> '{}'")
+        assert told == await connection.fetchval("select count(*) from vehicle")
+    finally:
+        await connection.close()
+
+
+async def test_no_transaction_of_the_load_writes_more_than_its_bound(
+    fresh_database: Addresses,
+) -> None:
+    assert fresh_database.owner is not None
+    world = World(9, 1_000, dealers=3, groups=2, customers=200)
+    await load_world(world, fresh_database.owner, quiet())
+    connection = await asyncpg.connect(fresh_database.owner)
+    try:
+        most = await connection.fetchval("select max(n) from (select count(*) n from history group by xid) x")
+        assert 1_500 < most <= load.ROWS_A_TRANSACTION
+    finally:
+        await connection.close()
+
+
+async def test_the_demo_does_not_go_into_a_database_in_use(fresh_database: Addresses) -> None:
+    connection = await asyncpg.connect(fresh_database.owner)
+    await connection.execute("update app.deployment set purpose = 'LIVE'")
+    await connection.close()
+    with pytest.raises(OperatorError, match="in real use"):
+        await fill(fresh_database, 10, quiet())
+
+
+async def test_a_filled_database_is_a_demo(fresh_database: Addresses, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def nothing(world: World, owner: str, progress: Progress) -> None:
+        assert (world.vehicles, owner) == (30, fresh_database.owner)
+
+    monkeypatch.setattr(load, "load_world", nothing)
+    await fill(fresh_database, 30, quiet())
+    connection = await asyncpg.connect(fresh_database.owner)
+    try:
+        purpose, loaded_at = await connection.fetchrow("select purpose, demo_loaded_at from app.deployment")
+        assert (purpose, loaded_at is None) == ("DEMO", False)
+    finally:
+        await connection.close()
