@@ -280,7 +280,8 @@ async def update(ctx: Context, entity: Entity, id: str, data: msgspec.Struct, ve
     """Change a record from a body of `update_body`, if `version` is still its version."""
     open_view(entity, ctx.principal, "u")
     record = await ctx.get(entity.struct, id, lock=True)
-    matched(record, version)
+    at_account(ctx, entity, getattr(record, entity.account) if entity.account else None, "u")
+    matched(record, version)  # last: a precondition counts only where the request would else succeed (RFC 9110 §13.2.1)
     await _update(ctx, entity, record, presence(data))
     return await read(ctx, entity, id)
 
@@ -297,8 +298,8 @@ async def delete(ctx: Context, entity: Entity, id: str, version: int | None) -> 
     """Remove a record, if `version` is still its version."""
     open_view(entity, ctx.principal, "d")
     record = await ctx.get(entity.struct, id, lock=True)
-    matched(record, version)
     at_account(ctx, entity, getattr(record, entity.account) if entity.account else None, "d")
+    matched(record, version)
     await ctx.delete(record)
 
 
@@ -316,11 +317,11 @@ async def command(
     """Give a command; the answer is the behaviour's, or the record as the caller may see it."""
     found = command_of(entity, name, ctx.principal)
     record = await ctx.get(entity.struct, id, lock=True)
-    if version is not None:
-        matched(record, version)
     account = getattr(record, entity.account) if entity.account else None
     if not found.by & ctx.principal.keys_at(account if account in ctx.principal.units else None):
         raise Forbidden(f"Your roles at this account do not let you {name.replace('_', ' ')}")
+    if version is not None:
+        matched(record, version)
     _, answer = await ctx.command(record, found, data)
     if isinstance(answer, entity.struct):
         return await read(ctx, entity, id)

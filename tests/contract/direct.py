@@ -32,7 +32,7 @@ class Client:
     """One caller of the application."""
 
     def __init__(self, app: Litestar, token: str | None = None):
-        self._app: Any = app
+        self.app: Any = app
         self._token = token
 
     async def call(
@@ -78,6 +78,6 @@ class Client:
 
         began = time.perf_counter()
         async with asyncio.timeout(10):
-            await self._app(scope, receive, send)
+            await self.app(scope, receive, send)
         answered.seconds = time.perf_counter() - began
         return answered

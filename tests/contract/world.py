@@ -123,6 +123,19 @@ class World:
     async def _reference(self, name: str, place: Place, *, neutral: bool) -> str:
         return await self.row(self._entities[name], self.neutral if neutral else place)
 
+    async def branch(self, kind: str) -> Place:
+        """One more account, with a person and a user."""
+        return await self._place(await self._account(kind), "PARTNER")
+
+    async def partner(self, roles: dict[str, str]) -> str:
+        """The token of a partner user with these roles by account."""
+        first = next(iter(roles))
+        contact = await self.insert("contact", account_id=first, last_name="Doe")
+        user = await self._person("PARTNER", first, contact, None)
+        for account, role in roles.items():
+            await self.insert("role_assignment", user_id=user, account_id=account, role=role)
+        return await self._token("PARTNER", user=user)
+
     async def _network(self) -> None:
         await self.owner.execute("update prm_setting set status = 'ENABLED', enabled_at = now()")
         group, rivals = await self._account("DEALER_GROUP"), await self._account("DEALER_GROUP")
