@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
+from zlib import crc32
 
 import asyncpg
 
@@ -13,6 +14,7 @@ from service.auth.demo import enable_partners, seed_client, seed_users
 from service.demo import records
 from service.demo.customer_records import customers, users
 from service.demo.records import Batch
+from service.demo.stock import BLOCK
 from service.demo.users import CLIENT, PASSWORD
 from service.demo.world import World
 from service.ops.database import Addresses
@@ -24,6 +26,7 @@ ROWS_A_TRANSACTION = 2_000
 CUSTOMERS_A_TRANSACTION = 75
 VEHICLES_A_TRANSACTION = ROWS_A_TRANSACTION // (2 + len(records.PRICE_PARTS))  # vehicle, stock entry and prices
 QUICK_VEHICLES = 50_000
+QUICK_VEHICLES_A_TRANSACTION = BLOCK  # nobody waits for these, and each transaction switches the triggers
 QUICK_TABLES = ("vehicle", "stock_entry", "stock_price")
 DEMO_USERS_CUSTOMERS = 3
 LOCK_KEY = "forecourt demo"
@@ -139,10 +142,11 @@ async def _load_customers(connection: Connection, world: World, progress: Progre
 
 
 async def _load_stock(connection: Connection, world: World, progress: Progress, quick: bool) -> None:
+    most = QUICK_VEHICLES_A_TRANSACTION if quick else VEHICLES_A_TRANSACTION
     with progress.step("Loading vehicles", world.vehicles) as step:
         for block in world.stock():
-            for start in range(0, len(block), VEHICLES_A_TRANSACTION):
-                columns = block.part(start, start + VEHICLES_A_TRANSACTION)
+            for start in range(0, len(block), most):
+                columns = block.part(start, start + most)
                 if not await _has_vehicles(connection, columns.id):
                     batches = records.stock(world, columns)
                     async with connection.transaction():
@@ -173,8 +177,7 @@ async def _insert_all(connection: Connection, batches: Iterable[Batch]) -> None:
 
 async def _insert(connection: Connection, batch: Batch) -> int:
     """Adds the rows that are not there yet and returns how many the batch has."""
-    await _stage(connection, batch)
-    await connection.execute(f"{_adding(batch)}; drop table staged")
+    await connection.execute(_adding(batch, await _stage(connection, batch)))
     return len(batch.rows)
 
 
@@ -186,28 +189,31 @@ async def _insert_quickly(connection: Connection, batches: Iterable[Batch]) -> N
     """
     await connection.execute("; ".join(f"alter table {table} disable trigger user" for table in QUICK_TABLES))
     for batch in batches:
-        await _stage(connection, batch)
+        staged = await _stage(connection, batch)
         await connection.execute(
-            f"with made as ({_adding(batch)} returning id) "
+            f"with made as ({_adding(batch, staged)} returning id) "
             "insert into history (at, entity, record_id, version, op, actor, changes) "
-            f"select now(), '{batch.table}', id, 1, 'CREATE', '{ACTOR}', '{{}}' from made; drop table staged"
+            f"select now(), '{batch.table}', id, 1, 'CREATE', '{ACTOR}', '{{}}' from made"
         )
     await connection.execute("; ".join(f"alter table {table} enable trigger user" for table in QUICK_TABLES))
 
 
-async def _stage(connection: Connection, batch: Batch) -> None:
-    """COPY goes to a temporary table, for row security refuses it elsewhere."""
+async def _stage(connection: Connection, batch: Batch) -> str:
+    """COPY goes to a temporary table, for row security refuses it elsewhere; it is empty after each transaction."""
+    staged = f"staged_{crc32(' '.join((batch.table, *batch.columns)).encode())}"
     await connection.execute(
-        f'create temporary table staged on commit drop as select {_names(batch)} from "{batch.table}" with no data'
+        f"set local client_min_messages = warning; create temporary table if not exists {staged} on commit delete rows "
+        f'as select {_names(batch)} from "{batch.table}" with no data'
     )
-    await connection.copy_records_to_table("staged", records=batch.rows, columns=batch.columns)
+    await connection.copy_records_to_table(staged, records=batch.rows, columns=batch.columns)
+    return staged
 
 
-def _adding(batch: Batch) -> str:
+def _adding(batch: Batch, staged: str) -> str:
     names = _names(batch)
     return (
         f'insert into "{batch.table}" ({names}, created_at, updated_at) '
-        f"select {names}, now(), now() from staged on conflict (id) do nothing"
+        f"select {names}, now(), now() from {staged} on conflict (id) do nothing"
     )
 
 
