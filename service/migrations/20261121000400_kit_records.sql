@@ -184,6 +184,7 @@ begin
     select 'job' as entrypoint, id from job where finished_at is null and updated_at < now() - interval '1 minute'
     union all
     select 'message', id from message where status = 'QUEUED' and channel <> 'CALL_TASK'
+       and (attempts > 0 or error is null)  -- others wait for their sender's domain
        and updated_at < now() - interval '1 minute'
     union all
     select 'delivery', id from webhook_delivery where status = 'PENDING' and updated_at < now() - interval '1 minute'
