@@ -91,6 +91,23 @@ def _index(work: str) -> Callable[[Settings, Arguments], None]:
     return command
 
 
+def _import(work: str) -> Callable[[Settings, Arguments], None]:
+    def command(settings: Settings, arguments: Arguments) -> None:
+        from service.ops import importing
+        from service.ops.database import opened
+
+        async def run() -> None:
+            async with opened(settings) as addresses:
+                if work == "vehicles":
+                    await importing.vehicles(settings, addresses, arguments.file, arguments.mapping, arguments.rejects)
+                else:
+                    await importing.places(settings, addresses, arguments.file, arguments.country)
+
+        asyncio.run(run())
+
+    return command
+
+
 def _bench(_: Settings, arguments: Arguments) -> int:
     import pytest
 
@@ -173,6 +190,22 @@ SUBCOMMANDS = (
         {"FORECOURT_DEMO": "1"},
     ),
     Subcommand("sandbox create", "copy the database into one to try things in", _sandbox, (_NAME,)),
+    Subcommand(
+        "import vehicles",
+        "take a stock file (CSV or NDJSON) into the database",
+        _import("vehicles"),
+        (
+            _FILE,
+            ("--mapping", {"default": "default", "metavar": "NAME", "help": "a stored column mapping"}),
+            ("--rejects", {"type": Path, "metavar": "FILE", "help": "where to write the rejected rows"}),
+        ),
+    ),
+    Subcommand(
+        "import places",
+        "take a postcode table into the database",
+        _import("places"),
+        (_FILE, ("--country", {"metavar": "XX", "help": "of a table without such a column"})),
+    ),
     Subcommand("index verify", "hold a freshly loaded stock index against the database", _index("verify")),
     Subcommand("index rebuild", "have every serving node load its stock index anew", _index("rebuild")),
     Subcommand(
