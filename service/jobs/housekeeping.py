@@ -28,3 +28,12 @@ async def push_lost(ctx: Context) -> None:
     """Puts work back into the queue whose entry there is gone."""
     if await ctx.db.fetchval("select app.push_lost()"):
         ctx.pushed = True
+
+
+@periodic("end_imports", "*/15 * * * *")
+async def end_imports(ctx: Context) -> None:
+    """Calls imports failed whose process died: none is silent for two hours. Sending the file again goes on."""
+    await ctx.db.execute(
+        "update vehicle_import set status = 'FAILED' "
+        "where status = 'RUNNING' and updated_at < app.moment() - interval '2 hours'"
+    )

@@ -82,3 +82,15 @@ async def test_a_worker_goes_on_after_its_connections_were_cut(place: Place) -> 
         async with place.services.context(place.customer) as ctx:
             second = (await enqueue(ctx, "test_mark", {"name": "after"})).id
         assert (await place.ended(second)).status == "SUCCEEDED"
+
+
+async def test_an_import_whose_process_died_is_called_failed_and_a_living_one_is_not(place: Place) -> None:
+    for age in ("3 hours", "1 hour"):
+        await place.ask(
+            "insert into vehicle_import (id, created_at, updated_at, mapping) "
+            "values (gen_random_uuid(), now(), now() - $1::text::interval, 'default')",
+            age,
+        )
+    async with place.services.context(WORKER) as ctx:
+        await PERIODIC["end_imports"].run(ctx)
+    assert await place.ask("select string_agg(status, ' ' order by created_at) from vehicle_import") == "FAILED RUNNING"
