@@ -192,7 +192,7 @@ async def test_what_kills_its_workers_is_given_up_with_its_cause_and_takes_nobod
 ) -> None:
     poisonous = await asked(place, "test_poison")
     beside = [await asked(place, "test_mark", f"beside {number}") for number in range(3)]
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(180):  # five times a new process
         while (await place.job(poisonous)).status in ("QUEUED", "RUNNING"):
             with process(place, tmp_path) as worker:
                 while worker.poll() is None and (await place.job(poisonous)).status in ("QUEUED", "RUNNING"):  # noqa: ASYNC110
@@ -204,7 +204,7 @@ async def test_what_kills_its_workers_is_given_up_with_its_cause_and_takes_nobod
     assert job.error is not None
     assert job.error["detail"] == "The worker died in each of 5 tries"
     assert [other.status for other in others] == ["SUCCEEDED"] * 3
-    assert max(other.attempts for other in others) <= 2
+    assert max(other.attempts for other in others) <= 3  # beside it once, and in the worker that the test killed
 
 
 async def test_a_job_whose_requester_may_not_act_any_more_is_not_run(place: Place) -> None:

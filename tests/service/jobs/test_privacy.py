@@ -34,6 +34,7 @@ OTHER_TABLES = {
     "single_use_token": "deleted by user and address",
     "credential": "deleted with the user",
     "client_secret": "hashes",
+    "vehicle_claim_code": "hashes",
     "known_place": "deleted with the user",
     "attempt": "hashes, two days",
     "external_key": "kept equal to the records",
