@@ -8,7 +8,10 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from email import message_from_bytes, policy
 from pathlib import Path
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 import httpx
@@ -18,6 +21,18 @@ from tests.conftest import ROOT
 from tests.service.ops.processes import children, ended
 
 READY_SECONDS = 90.0
+
+
+T = TypeVar("T")
+
+
+def until(found: Callable[[], T | None]) -> T:
+    """What other processes bring about, when it is there."""
+    deadline = time.monotonic() + 30
+    while (value := found()) is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    return value
 
 
 class Served:
@@ -110,6 +125,34 @@ class Served:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         return self.process.wait(30)
+
+    def call(self, method: str, path: str, token: str | None = None, **more: Any) -> httpx.Response:
+        """One request under /api/v1."""
+        headers = {**({"authorization": f"Bearer {token}"} if token else {}), **more.pop("headers", {})}
+        return httpx.request(method, f"{self.address}/api/v1{path}", headers=headers, timeout=30, **more)
+
+    def search(self, token: str | None, criteria: dict[str, Any], after: str | None = None) -> list[dict[str, Any]]:
+        """The vehicles, at most 200, after the change."""
+        headers = {"x-after-change": after} if after else {}
+        body = {"criteria": {"status": [], **criteria}, "limit": 200}
+        answer = self.call("POST", "/vehicles/search", token, json=body, headers=headers)
+        assert answer.status_code == 200, answer.text
+        items: list[dict[str, Any]] = answer.json()["items"]
+        return items
+
+    def mail(self, to: str) -> str:
+        """The text of the first mail to an address, which the worker sends soon."""
+
+        def written() -> str | None:
+            for path in (self.folder / "var" / "outbox").rglob("*.eml"):
+                mail = message_from_bytes(path.read_bytes(), policy=policy.default)
+                if mail["to"] == to:
+                    part = mail.get_body(("plain",))
+                    assert part is not None
+                    return str(part.get_content())
+            return None
+
+        return until(written)
 
     def client(self, token: str | None = None, **more: float) -> httpx.AsyncClient:
         """A client that shows the token."""

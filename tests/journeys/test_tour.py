@@ -26,7 +26,7 @@ def answers(served: Served, tmp_path_factory: pytest.TempPathFactory) -> list[st
     found = re.search(r"<!-- tour -->\n```sh\n(.*?)\n```", (ROOT / "README.md").read_text(), re.DOTALL)
     assert found is not None
     script = found[1]
-    assert script.count(":8000") == script.count("curl -s")
+    assert script.count(":8000") == script.count("curl -s")  # `curl -si` among them
     folder = tmp_path_factory.mktemp("answers")
     done = subprocess.run(
         ["bash", "-eu", "-c", KEEPING + script.replace(":8000", f":{served.port}")],
@@ -36,11 +36,12 @@ def answers(served: Served, tmp_path_factory: pytest.TempPathFactory) -> list[st
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")
-    return [path.read_text() for path in sorted(Path(folder).iterdir())]
+    return [path.read_bytes().decode() for path in sorted(Path(folder).iterdir())]
 
 
 def _decoded(answers: list[str]) -> list[Any]:
-    return [json.loads(text) for text in answers[:-1]]  # the last is cut by `head`
+    bodies = [text.rpartition("\r\n\r\n")[2] for text in answers]
+    return [json.loads(body) for body in bodies[:-1]]  # the last is cut by `head`
 
 
 def test_every_call_of_the_tour_answers_what_is_promised(answers: list[str]) -> None:
