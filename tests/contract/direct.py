@@ -18,6 +18,8 @@ class Answered(msgspec.Struct):
     headers: list[tuple[bytes, bytes]]
     body: bytes
     seconds: float
+    fault: Exception | None = None
+    """What cut the answer off after it had begun; the client sees a connection that ends too early."""
 
     def header(self, name: str) -> str | None:
         """The header's value."""
@@ -77,7 +79,12 @@ class Client:
                     over.set()
 
         began = time.perf_counter()
-        async with asyncio.timeout(10):
-            await self.app(scope, receive, send)
+        try:
+            async with asyncio.timeout(10):
+                await self.app(scope, receive, send)
+        except Exception as fault:
+            if not answered.status:
+                raise
+            answered.fault = fault
         answered.seconds = time.perf_counter() - began
         return answered

@@ -39,15 +39,25 @@ def _place(caller: Caller, relation: str) -> Place:
     return caller.other if relation == "other" else caller.same if relation == "same" else caller.own
 
 
+async def prepare(world: World, route: Route, caller: Caller) -> None:
+    """Make the rows that requests of the caller will be about."""
+    entity = entity_of(route)
+    if entity is not None and relations(route) == RELATIONS:
+        for relation in RELATIONS:
+            await world.row(entity, _place(caller, relation))
+            if route.action == "by-key":
+                await world.key(entity, _place(caller, relation))
+
+
 async def ask(world: World, client: Client, route: Route, caller: Caller, relation: str) -> Answered:
     """Send the request."""
     entity, place = entity_of(route), _place(caller, relation)
     path = route.path
     if entity is not None and relation and route.action != "create":
-        await world.row(entity, place)
         id = new_id() if relation == "missing" else await world.row(entity, place)
         path = path.replace("{id}", id).replace("{system}", "test")
-        path = path.replace("{key}", id if relation == "missing" else await world.key(entity, place))
+        if "{key}" in path:
+            path = path.replace("{key}", id if relation == "missing" else await world.key(entity, place))
     path = re.sub(r"\{[^}]*\}", "none", path)
     headers = {"idempotency-key": new_id()} if route.idempotent else {}
     content: bytes | None = None
@@ -60,7 +70,7 @@ async def ask(world: World, client: Client, route: Route, caller: Caller, relati
 
 
 async def _body(world: World, route: Route, entity: Entity | None, place: Place) -> dict[str, Any]:
-    if entity is not None and "/commands/" in route.path:
+    if entity is not None and route.method == "POST" and "{id}" in route.path:
         return body(route.body)
     if entity is None or route.action != "create" or not isinstance(route.grant, tuple):
         return {}

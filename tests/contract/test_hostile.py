@@ -26,6 +26,8 @@ async def slow(client: Client, method: str, target: str, headers: dict[str, str]
 
 def fault(answer: Answered, route: Route, what: str) -> str | None:
     """What is wrong with an answer to hostile input."""
+    if answer.fault is not None:
+        return f"{route.name}, {what}: the answer was cut off by {answer.fault!r}"
     if answer.status >= 500:
         return f"{route.name}, {what}: {answer.status} {answer.body[:300]!r}"
     if answer.status >= 400:

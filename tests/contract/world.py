@@ -51,6 +51,7 @@ class World:
         self.neutral = Place("", "", "")
         self._rows: dict[tuple[str, Place], str] = {}
         self._entities = catalogue.load()
+        self._keyed: set[str] = set()
 
     @classmethod
     async def on(cls, addresses: Addresses) -> World:
@@ -76,20 +77,26 @@ class World:
         """The id of a row of the record type that belongs to the place."""
         if entity.name in ("account", "contact", "user"):
             return str(getattr(place, entity.name))
-        if entity.name == "prm_setting":
-            return str(await self.owner.fetchval("select id from prm_setting"))
-        if entity.name == "role_assignment":
-            held = await self.owner.fetchval("select id from role_assignment where user_id = $1", place.user)
-            if held is not None:
-                return str(held)
         key = (entity.name, place)
         if key not in self._rows:
-            self._rows[key] = await self._made(entity, place)
+            self._rows[key] = await self._known(entity, place) or await self._made(entity, place)
         return self._rows[key]
+
+    async def _known(self, entity: Entity, place: Place) -> str | None:
+        """The row where the network has one already."""
+        found = None
+        if entity.name == "prm_setting":
+            found = await self.owner.fetchval("select id from prm_setting")
+        elif entity.name == "role_assignment":
+            found = await self.owner.fetchval("select id from role_assignment where user_id = $1", place.user)
+        return None if found is None else str(found)
 
     async def key(self, entity: Entity, place: Place) -> str:
         """The key by which the system `test` knows that row."""
         id = await self.row(entity, place)
+        if id in self._keyed:
+            return id
+        self._keyed.add(id)
         await self.owner.execute(
             "insert into external_key (entity, system, key, record_id) values ($1, 'test', $2, $3) "
             "on conflict do nothing",
@@ -118,7 +125,15 @@ class World:
                 values[field.name] = field.default
         if entity.states:
             values[entity.states.field] = "SUCCEEDED" if entity.name == "job" else entity.states.initial
-        return await self.insert(entity.table, **(values | _ALSO.get(entity.name, {})))
+        id = await self.insert(entity.table, **(values | _ALSO.get(entity.name, {})))
+        if entity.name == "vehicle_import":
+            await self.owner.execute(
+                "insert into vehicle_import_run (import_id, account_id, file_format, mapping) "
+                "values ($1, $2, 'NDJSON', '{\"code\": \"default\"}')",
+                id,
+                values["account_id"],
+            )
+        return id
 
     async def _reference(self, name: str, place: Place, *, neutral: bool) -> str:
         return await self.row(self._entities[name], self.neutral if neutral else place)
