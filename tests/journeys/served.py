@@ -114,7 +114,7 @@ class Served:
             self.process.wait()
             assert all(ended(pid) for pid in below)
             return
-        word = {"web worker": "service.ops.web", "job worker": "worker", "database": "bin/postgres"}[part]
+        word = {"web worker": "service.ops.web", "job worker": "service.cli\0worker", "database": "bin/postgres"}[part]
         pids = self.pids(word)
         if pids:  # none while it is being started again
             os.kill(min(pids), signal.SIGKILL)
