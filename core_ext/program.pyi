@@ -20,7 +20,7 @@ class Program:
         codes: Sequence[int],  # uint32
         tables: NDArray[np.uint8],
         facets: Sequence[tuple[int, int, int, int]],  # column, group left out or -1, first counter, codes
-        keys: Sequence[tuple[int, int, int, int, int, int, int]],  # kind, column, descending, guard, its code, table, size
+        keys: Sequence[tuple[int, int, int, int, int, int, int]],  # kind, column, descending, guard, code, table, size
         key_tables: NDArray[np.int64],
         relax: bool = False,
         cursor: Sequence[int] | None = None,

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-# In all of them: blob const uint8_t[::1], starts const int64_t[::1] of n + 1, order const uint32_t[::1] as `sort` gives it.
+# In all: blob const uint8_t[::1], starts const int64_t[::1] of n + 1, order const uint32_t[::1] as `sort` gives it.
 
 def sort(blob: NDArray[np.uint8], starts: NDArray[np.int64]) -> NDArray[np.uint32]: ...
 def find(blob: NDArray[np.uint8], starts: NDArray[np.int64], order: NDArray[np.uint32], key: bytes) -> int: ...

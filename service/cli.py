@@ -125,10 +125,23 @@ def _backup(settings: Settings, arguments: Arguments) -> None:
 
 
 def _restore(settings: Settings, arguments: Arguments) -> None:
+    from service.jobs.privacy import erase_again
     from service.ops.backup import restore
+    from service.ops.database import opened
     from service.ops.progress import Progress
+    from service.services import Services
+
+    async def forgotten_people() -> int:
+        async with opened(settings) as addresses:
+            services = Services(settings, addresses.service, application="forecourt restore")
+            try:
+                return await erase_again(services)
+            finally:
+                await services.close()
 
     asyncio.run(restore(settings, arguments.file, Progress()))
+    if erased := asyncio.run(forgotten_people()):
+        print(f"People erased since that backup were erased again: {erased}.")
 
 
 def _demo(settings: Settings, _: Arguments) -> None:
