@@ -1,6 +1,7 @@
 """One database with a network on it, and an application that serves it."""
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import msgspec
 import pytest
@@ -27,18 +28,23 @@ async def world(contract_database: Addresses) -> World:
     return await World.on(contract_database)
 
 
-@pytest.fixture(scope="session")
-async def app(contract_database: Addresses, settings: Settings, world: World) -> AsyncIterator[Litestar]:
-    """The application, its index loaded."""
+@asynccontextmanager
+async def serving(database: Addresses, settings: Settings) -> AsyncIterator[Litestar]:
+    """An application on that database, its index loaded."""
     mine = msgspec.structs.replace(
-        settings,
-        database_url=contract_database.service,
-        database_owner_url=contract_database.owner,
-        log_level="WARNING",
+        settings, database_url=database.service, database_owner_url=database.owner, log_level="WARNING"
     )
     async with served(mine) as (app, caller):
         while (await caller.get("/health/ready")).status_code != 200:
             continue
+        yield app
+
+
+@pytest.fixture(scope="session")
+async def app(contract_database: Addresses, settings: Settings, world: World) -> AsyncIterator[Litestar]:
+    """The application of the network."""
+    assert world
+    async with serving(contract_database, settings) as app:
         yield app
 
 
