@@ -19,7 +19,7 @@ run: build
 build: .venv/installed.stamp .venv/kernels.stamp $(ASSETS)
 
 test: build .venv/test.stamp .venv/kernels-debug.stamp
-	$(PY) -m pytest -q -n $(WORKERS) --dist loadgroup -m "not stress"
+	$(PY) -m pytest -q -n $(WORKERS) --dist loadfile -m "not stress"
 	CORE_EXT_DEBUG=1 $(PY) -m pytest -q tests/core_ext -m "not stress"
 	$(PY) -m pytest -q -m "postgres_versions and not stress" --postgres 16
 	$(PY) -m pytest -q -m "postgres_versions and not stress" --postgres 15

@@ -32,7 +32,6 @@ def create_app(settings: Settings | None = None, services: Services | None = Non
     async def running(app: Litestar) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             stack.push_async_callback(services.close)
-            await services.open()
             stack.push_async_callback(_ended, asyncio.create_task(services.metrics.watch(), name="metrics"))
             stack.callback(services.metrics.close)
             await stack.enter_async_context(followed(services))

@@ -33,7 +33,6 @@ class Services:
         self.cursors = Cursors(settings.secret_key.encode())
         self.clock = clock
         self.ids = ids
-        self.epoch = ""
         self.bell = Bell(self.database)
         self.parts: dict[str, Any] = {}
         self.limits = Limits(settings, settings.data_dir / "run")
@@ -41,11 +40,6 @@ class Services:
         self.checks: dict[str, Check] = {"database": self._database_answers, "migrations": self._is_migrated}
         """What must hold before this process is ready, by name; whoever brings a part adds its check."""
         self.stock: StockFollower
-
-    async def open(self) -> None:
-        """Read what a process needs to know of its database."""
-        async with self.database.reading() as connection:
-            self.epoch = str(await connection.fetchval("select app.epoch()"))
 
     async def _database_answers(self) -> bool:
         async with self.database.reading() as connection:

@@ -184,7 +184,9 @@ def audiences(principal: Principal) -> tuple[str, ...]:
     return (str(NETWORK_AUDIENCE), str(PUBLIC_AUDIENCE)) if principal.persona == "PARTNER" else (str(PUBLIC_AUDIENCE),)
 
 
-async def written(connection: Connection) -> tuple[str, str] | None:
-    """The transaction's id and the snapshot it sees, if it has written anything."""
-    row = await connection.fetchrow("select pg_current_xact_id_if_assigned()::text, pg_current_snapshot()::text")
-    return None if row[0] is None else (row[0], row[1])
+async def written(connection: Connection) -> tuple[str, str, str] | None:
+    """The database's epoch, the transaction's id and the snapshot it sees, if it has written anything."""
+    row = await connection.fetchrow(
+        "select app.epoch()::text, pg_current_xact_id_if_assigned()::text, pg_current_snapshot()::text"
+    )
+    return None if row[1] is None else tuple(row)

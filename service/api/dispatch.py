@@ -113,7 +113,7 @@ async def _write(call: Call, deed: Deed, raw: bytes) -> Response[Any]:
         answer = response(route, await route.handler(call))
         done = await written(call.ctx.db)
         if done is not None:
-            answer.headers["x-change"] = feed.written(services.epoch, *done)
+            answer.headers["x-change"] = feed.written(*done)
         if claim is not None:
             kept = idempotency.Stored(answer.status_code or 200, dict(answer.headers), answer.content or b"")
             await idempotency.keep(call.ctx.db, claim, kept)

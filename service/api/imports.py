@@ -98,7 +98,8 @@ async def _answered(call: Call, options: ImportOptions, draft: Draft) -> Respons
         async with transact() as ctx:
             await ctx.db.execute("select pg_current_xact_id()")
             done = await written(ctx.db)
-            headers = {"cache-control": "no-store", "x-change": feed.written(call.services.epoch, *(done or ("", "")))}
+            assert done is not None
+            headers = {"cache-control": "no-store", "x-change": feed.written(*done)}
             if claim is not None:
                 await idempotency.keep(ctx.db, claim, idempotency.Stored(200, headers, body))
     return Response(body, status_code=200, headers=headers, media_type="application/json")

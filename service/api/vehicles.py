@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from domain.kit.errors import (
     AlreadyExists,
     CursorInvalid,
@@ -34,6 +36,12 @@ _SEARCH_PROBLEMS = (Malformed, UnknownProperty, Invalid, CursorInvalid, Unavaila
 _KEEPERS = keys(" ".join(SELLERS)) | keys("DISTRIBUTION PRODUCT_MANAGER ADMIN inventory.sync")
 
 
+class OwnVehicles(msgspec.Struct):
+    """A customer's cars, at most two hundred."""
+
+    items: list[VehicleView]
+
+
 async def _search(call: Call) -> Any:
     return await _page(call, call.body)
 
@@ -53,6 +61,17 @@ async def _one(call: Call) -> Any:
     head, guarded = render(row)
     shown = guarded if own or not audience(call.principal).guarded else b""
     return Answer(bytes(assemble(head, shown, None, with_distance=False)), headers={"etag": f'"{row.version}"'})
+
+
+async def _mine(call: Call) -> Any:
+    ids = await call.ctx.db.fetch(
+        "select id from vehicle where asset_id = any((select app.assets())::uuid[]) order by id limit 200"
+    )
+    found = []
+    for (id,) in ids:
+        row, _ = await stock.seen(call.ctx, id)
+        found.append(bytes(assemble(*render(row), None, with_distance=False)))
+    return Answer(b'{"items":[' + b",".join(found) + b"]}")
 
 
 async def _by_key(call: Call) -> Any:
@@ -115,6 +134,17 @@ ROUTES = [
         summary="One vehicle with its open stock entry",
         returns=VehicleView,
         problems=(NotFound,),
+    ),
+    Route(
+        method="GET",
+        path=f"{PREFIX}/me/vehicles",
+        object="vehicle",
+        action="mine",
+        handler=_mine,
+        kind=Kind.READ,
+        grant=keys("CUSTOMER"),
+        summary="The cars that you own or drive today",
+        returns=OwnVehicles,
     ),
     Route(
         method="GET",

@@ -67,8 +67,10 @@ begin
 end $$;
 select app.make_partitions('history', 3);
 
+-- An update that changes nothing is none: neither version nor history tell of it.
 create function app.touch() returns trigger language plpgsql as $$
 begin
+  if new is not distinct from old then return new; end if;
   new.version := old.version + 1;
   new.updated_at := app.moment();
   return new;

@@ -45,7 +45,7 @@ def _decoded(answers: list[str]) -> list[Any]:
 
 
 def test_every_call_of_the_tour_answers_what_is_promised(answers: list[str]) -> None:
-    (search, people, dealer, me, dealers_search, customer, assets, system, imported, found, ready) = _decoded(answers)
+    (search, people, dealer, me, dealers_search, customer, cars, system, imported, found, ready) = _decoded(answers)
     assert search["total"] > 0
     assert {"make", "price"} == search["facets"].keys()
     assert {relaxation["drop"] for relaxation in search["relaxations"]} == {"body_style", "price"}
@@ -56,7 +56,7 @@ def test_every_call_of_the_tour_answers_what_is_promised(answers: list[str]) -> 
     assert (me["persona"], me["roles"]) == ("PARTNER", ["SALES"])
     assert dealers_search["total"] >= people["total"]
     assert "vin" in dealers_search["items"][0]
-    assert len(assets["items"][0]["serial_number"]) == 17
+    assert len(cars["items"][0]["vin"]) == 17
     assert (imported["received"], imported["created"], imported["rejected"]) == (2, 1, 1)
     assert found["total"] == 1
     assert (found["items"][0]["model"], found["items"][0]["model_year"]) == ("Accord", 2003)

@@ -91,6 +91,5 @@ async def place(fresh_database: Addresses, tmp_path: Path) -> AsyncIterator[Plac
     """The place of one test."""
     assert fresh_database.owner is not None
     services = Services(settings_of(fresh_database.service, tmp_path), fresh_database.service)
-    await services.open()
     yield await made(services, fresh_database.owner)
     await services.close()
