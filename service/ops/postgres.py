@@ -162,7 +162,7 @@ def _running(data_dir: Path) -> Server | None:
     deadline = time.monotonic() + 30
     lock = _socket_dir(data_dir) / f".s.PGSQL.{_PORT}.lock"
     while (status := _status(data_dir) or _status_of_lock(lock)) and _is_postgres(status.pid, data_dir):
-        if status.ready and _answers(status.socket_dir):
+        if status.ready and not _abandoned(status.pid, data_dir) and _answers(status.socket_dir):
             return Server(status.socket_dir, status.pid, None)
         if time.monotonic() > deadline:
             raise OperatorError(
@@ -173,6 +173,20 @@ def _running(data_dir: Path) -> Server | None:
     (data_dir / "postmaster.pid").unlink(missing_ok=True)
     lock.unlink(missing_ok=True)
     return None
+
+
+def _starter(data_dir: Path) -> Path:
+    """Where the process that started the server has written its number."""
+    return data_dir.with_name(data_dir.name + ".starter")
+
+
+def _abandoned(pid: int, data_dir: Path) -> bool:
+    """Whether the server's starter has died: it is being told so at this moment, and will stop."""
+    try:
+        parent = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1]
+        return parent != _starter(data_dir).read_text().strip()
+    except OSError:
+        return False
 
 
 class _Status:
@@ -351,6 +365,7 @@ def _launch(data_dir: Path, binaries: Path, identity: _Identity, options: Mappin
                 cwd="/",
                 start_new_session=True,  # Ctrl-C is for the supervisor, which stops the server last
             )
+        _starter(data_dir).write_text(str(os.getpid()))
         while process.poll() is None and time.monotonic() < deadline:
             status = _status(data_dir)
             if status and status.ready and status.pid == process.pid:
