@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import uvloop
 from litestar import Litestar
 from pytest_benchmark.fixture import BenchmarkFixture
 
@@ -100,7 +101,7 @@ class Asking:
     """An application on its own event loop, asked from synchronous code."""
 
     def __init__(self, addresses: Addresses):
-        self.runner = asyncio.Runner()
+        self.runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)  # as the service runs
         self.app = create_app(settings(addresses))
         self._stopping = asyncio.Event()
         self._started = asyncio.Event()

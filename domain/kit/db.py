@@ -155,6 +155,10 @@ async def _undo(connection: Connection) -> None:
         connection.terminate()
 
 
+_ABSENT = {"units": "{}", "group_units": "{}", "brands": "*"}
+"""What the functions of schema app take an absent setting for: each that is sent costs every request its time."""
+
+
 def opening(principal: Principal, deed: Deed, readonly: bool) -> str:
     """The one simple-protocol message that begins a transaction and says who acts in it."""
     settings = {
@@ -164,14 +168,18 @@ def opening(principal: Principal, deed: Deed, readonly: bool) -> str:
         "group_units": array_literal(principal.group_units),
         "audiences": array_literal(audiences(principal)),
         "brands": "*" if principal.brands is None else array_literal(sorted(principal.brands)),
-        "actor": principal.name,
-        "command": deed.command,
-        "request": deed.request_id,
-        "on_behalf_of": deed.on_behalf_of,
     }
+    if not readonly:  # what the history tells
+        settings |= {
+            "actor": principal.name,
+            "command": deed.command,
+            "request": deed.request_id,
+            "on_behalf_of": deed.on_behalf_of,
+        }
     if deed.at is not None:
         settings["now"] = deed.at.isoformat()
-    sets = "".join(f"; set local app.{name} = {literal(value)}" for name, value in settings.items())
+    told = {name: value for name, value in settings.items() if value not in ("", _ABSENT.get(name))}
+    sets = "".join(f"; set local app.{name} = {literal(value)}" for name, value in told.items())
     return ("begin read only" if readonly else "begin") + sets
 
 

@@ -340,3 +340,11 @@ async def test_an_upsert_makes_changes_and_leaves_alone(world: World) -> None:
         results = [await access.upsert(ctx, ENTITY, given, 0) for given in (row, row, {**row, "weight": 2})]
     assert [result.result for result in results] == ["CREATED", "UNCHANGED", "UPDATED"]
     assert len({result.id for result in results}) == 1
+
+
+async def test_staff_who_are_limited_to_no_brand_at_all_see_no_branded_row(world: World) -> None:
+    limited = msgspec.structs.replace(world.staff, brands=frozenset())
+    async with world.as_(limited, readonly=True) as ctx:
+        assert await ctx.db.fetchval("select app.brands()") == []
+    async with world.as_(world.staff, readonly=True) as ctx:
+        assert await ctx.db.fetchval("select app.brands()") is None
