@@ -9,6 +9,7 @@ CONSTRAINTS := .constraints.txt
 KERNELS := $(wildcard core_ext/*.pyx core_ext/*.pxd core_ext/*.h)
 ASSETS := $(if $(wildcard package-lock.json),.venv/assets.stamp)
 WORKERS ?= 2
+ON_EACH_POSTGRES := tests/service/ops tests/service/test_schema.py tests/domain tests/inventory/test_follower.py
 
 .PHONY: run test stress bench lint build clean
 
@@ -21,8 +22,8 @@ build: .venv/installed.stamp .venv/kernels.stamp $(ASSETS)
 test: build .venv/test.stamp .venv/kernels-debug.stamp
 	$(PY) -m pytest -q -n $(WORKERS) --dist loadfile -m "not stress"
 	CORE_EXT_DEBUG=1 $(PY) -m pytest -q tests/core_ext -m "not stress"
-	$(PY) -m pytest -q -m "postgres_versions and not stress" --postgres 16
-	$(PY) -m pytest -q -m "postgres_versions and not stress" --postgres 15
+	$(PY) -m pytest -q -m "postgres_versions and not stress" --postgres 16 $(ON_EACH_POSTGRES)
+	$(PY) -m pytest -q -m "postgres_versions and not stress" --postgres 15 $(ON_EACH_POSTGRES)
 
 stress: build .venv/test.stamp .venv/kernels-debug.stamp
 	$(PY) -m pytest -q -m stress

@@ -21,6 +21,7 @@ from inventory.index import EVERYTHING, StockIndex
 from inventory.records import Location, StockEntry, Vehicle
 from service.ops.database import Addresses
 
+pytestmark = pytest.mark.postgres_versions
 SYNC = Principal("SYSTEM", client_id="dms", scopes=frozenset({"inventory.sync"}))
 
 

@@ -27,6 +27,7 @@ from domain.kit.query import parse
 from tests.domain.kit.conftest import World, partner
 from tests.domain.kit.inquiry import Answering, Inquiry
 
+pytestmark = pytest.mark.postgres_versions
 ENTITY = Inquiry.entity
 
 
