@@ -6,19 +6,18 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
 import asyncpg
 import structlog
 
-from domain.kit import feed, sql
+from domain.kit import feed
 from domain.kit.db import Connection, Database
 from domain.kit.errors import Unavailable
 from inventory.index import StockIndex
+from inventory.statements import SQL
 from inventory.vehicle_row import VehicleRow
 
 log = structlog.get_logger("forecourt.stock")
-SQL = sql.load(Path(__file__).parent / "sql")
 _FOLLOWED = ["vehicle", "stock_entry", "location", "account"]
 BUSY_SECONDS, IDLE_SECONDS, BUSY_FOR_SECONDS = 0.02, 0.1, 2.0
 """A poll costs the database about 60 µs: often while there is something, ten times a second when not."""

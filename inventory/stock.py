@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from domain.kit import sql
 from domain.kit.access import at_account
 from domain.kit.errors import Invalid, NotFound
 from domain.kit.money import Money
@@ -17,11 +15,10 @@ from domain.kit.store import Context, forbidden_fields, matched, nulls, referenc
 from domain.kit.values import Code, Count, Day, ExternalKey, Id, Label, Url, Year
 from domain.kit.views import own_sql
 from inventory import vin as vins
+from inventory.importing.numbers import kilometres
 from inventory.records import Attributes, Condition, Hold, Location, StockEntry, StockStatus, Vehicle, Visibility
+from inventory.statements import SQL
 from inventory.vehicle_row import VehicleRow
-
-SQL = sql.load(Path(__file__).parent / "sql")
-KM_PER_MILE = 1.609344
 
 
 class OdometerInput(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -102,12 +99,11 @@ def odometer_fields(odometer: OdometerInput | None) -> dict[str, Any]:
     """An odometer as columns, with its whole kilometres."""
     if odometer is None:
         return dict.fromkeys(("odometer_value", "odometer_unit", "odometer_status", "odometer_km"))
-    kilometres = odometer.value if odometer.unit == "KM" else round(odometer.value * KM_PER_MILE)
     return {
         "odometer_value": odometer.value,
         "odometer_unit": odometer.unit,
         "odometer_status": odometer.status,
-        "odometer_km": kilometres,
+        "odometer_km": kilometres(odometer.value, odometer.unit),
     }
 
 

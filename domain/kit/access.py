@@ -236,17 +236,13 @@ async def page(ctx: Context, entity: Entity, query: Query, cursors: Cursors) -> 
 def create_body(entity: Entity, held: Keys) -> type[msgspec.Struct]:
     """The body that makes a record for these keys: writable fields, and readable ones to be refused by name."""
     seen = view(entity, held)
-    return create_struct(entity, frozenset(seen.creates | _named(seen)))
+    return create_struct(entity, frozenset(seen.creates | seen.reads))
 
 
 def update_body(entity: Entity, held: Keys) -> type[msgspec.Struct]:
     """The body of an update, likewise."""
     seen = view(entity, held)
-    return update_struct(entity, frozenset(seen.updates | _named(seen)))
-
-
-def _named(seen: View) -> frozenset[str]:
-    return seen.reads
+    return update_struct(entity, frozenset(seen.updates | seen.reads))
 
 
 def at_account(ctx: Context, entity: Entity, account_id: str | None, letter: str) -> View:

@@ -37,7 +37,6 @@ class Record(msgspec.Struct, kw_only=True):
         move: str = "",
         by: str = "",
         help: str = "",
-        own_only: bool = False,
         shown_once: bool = False,
     ) -> Callable[[Handler], Handler]:
         """Register `async def f(ctx, record, data) -> result` as the command `name`.
@@ -50,7 +49,7 @@ class Record(msgspec.Struct, kw_only=True):
 
         def register(handler: Handler) -> Handler:
             told = help or (handler.__doc__ or "")
-            cls.entity.add(Command.of(cls.entity, name, handler, move, by, told, own_only, shown_once))
+            cls.entity.add(Command.of(cls.entity, name, handler, move, by, told, shown_once))
             return handler
 
         return register
@@ -87,7 +86,6 @@ class Command(msgspec.Struct, frozen=True):
     targets: tuple[str, ...]
     by: Keys
     help: str
-    own_only: bool
     shown_once: bool
 
     @classmethod
@@ -99,7 +97,6 @@ class Command(msgspec.Struct, frozen=True):
         move: str = "",
         by: str = "",
         help: str = "",
-        own_only: bool = False,
         shown_once: bool = False,
     ) -> Command:
         sources, targets = _parse_move(entity, name, move)
@@ -115,7 +112,6 @@ class Command(msgspec.Struct, frozen=True):
             targets=targets,
             by=keys(by) if by else entity.holders("u"),
             help=" ".join(help.split()),
-            own_only=own_only,
             shown_once=shown_once,
         )
 

@@ -11,9 +11,10 @@ from inventory.importing.places import AcceptedPlace, PlaceNormalizer
 from inventory.importing.reader import FileReader
 from inventory.importing.result import ImportCounts
 from inventory.importing.rows import ReadRow
-from inventory.importing.runs import ROWS_A_TRANSACTION, SQL, Transact
+from inventory.importing.runs import ROWS_A_TRANSACTION, Transact
 from inventory.importing.stored import stored_aliases
 from inventory.importing.vehicle import Rejected
+from inventory.statements import SQL
 
 MOST_REJECTS = 1_000
 """Rejects that are told of a table; there is no file of them, for tables come from publishers and are mended there."""

@@ -5,13 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
-from pathlib import Path
 from typing import Any, Literal
 
 import asyncpg
 import msgspec
 
-from domain.kit import sql
 from domain.kit.errors import Conflict, Forbidden, Malformed, NotFound, Problem
 from domain.kit.policy import Principal
 from domain.kit.store import Context
@@ -25,13 +23,13 @@ from inventory.importing.rows import ReadRow
 from inventory.importing.stored import stored_aliases, stored_mapping
 from inventory.importing.vehicle import Accepted, Rejected
 from inventory.records import StockEntry, VehicleImport
+from inventory.statements import SQL
 
 ROWS_A_TRANSACTION = 2_000
 CHARACTERS_A_TRANSACTION = 8_000_000
 ROWS_A_STEP = 40
 """Rows normalised between two looks at the other requests of this process: about four milliseconds."""
 MOST_CLOSED_UNCONFIRMED = 0.2
-SQL = sql.load(Path(__file__).parent.parent / "sql")
 Transact = Callable[[], AbstractAsyncContextManager[Context]]
 """Opens a transaction of the importing caller; a run is many of them."""
 
@@ -69,9 +67,7 @@ class ImportResult(msgspec.Struct, frozen=True, kw_only=True):
     reserved: int = 0
 
 
-async def import_vehicles(
-    transact: Transact, options: ImportOptions, chunks: AsyncIterable[bytes]
-) -> ImportResult:
+async def import_vehicles(transact: Transact, options: ImportOptions, chunks: AsyncIterable[bytes]) -> ImportResult:
     """Takes a file in. A refusal of the whole file (its bytes, header or mapping) leaves no car touched."""
     async with transact() as ctx:
         mapping, aliases = await stored_mapping(ctx, options.mapping), await stored_aliases(ctx)
@@ -188,9 +184,7 @@ async def _begin(ctx: Context, options: ImportOptions, mapping: Mapping) -> Vehi
     return run
 
 
-async def _scope(
-    ctx: Context, options: ImportOptions, accounts: list[str] | None
-) -> tuple[str | None, str | None]:
+async def _scope(ctx: Context, options: ImportOptions, accounts: list[str] | None) -> tuple[str | None, str | None]:
     """The account or location whose open entries a snapshot may close."""
     if (options.mode == "SNAPSHOT") != (options.scope is not None):
         raise Malformed("mode=snapshot and scope belong together: scope names the account or location that is replaced")
@@ -294,9 +288,7 @@ async def _check_snapshot(ctx: Context, import_id: str, run: asyncpg.Record) -> 
     """Missing cars that are reserved; SnapshotUnconfirmed before anything is stored."""
     if run["closes_account_id"] is None and run["closes_location_id"] is None:
         return 0
-    row = await ctx.db.fetchrow(
-        SQL["import_missing"], import_id, run["closes_account_id"], run["closes_location_id"]
-    )
+    row = await ctx.db.fetchrow(SQL["import_missing"], import_id, run["closes_account_id"], run["closes_location_id"])
     if row["closing"] > MOST_CLOSED_UNCONFIRMED * row["standing"] and not run["is_confirmed"]:
         raise SnapshotUnconfirmed(
             f"The file lacks {row['closing']} of {row['standing']} cars; send confirm=true to close them",

@@ -6,7 +6,7 @@ import asyncpg
 import pytest
 
 from domain.kit import catalogue, drift
-from inventory import stock
+from inventory.statements import SQL
 from service.ops.database import Addresses
 
 pytestmark = pytest.mark.postgres_versions
@@ -38,11 +38,11 @@ async def test_drift_is_seen_and_drafted(fresh_database: Addresses) -> None:
         await connection.close()
 
 
-@pytest.mark.parametrize("name", sorted(stock.SQL))
+@pytest.mark.parametrize("name", sorted(SQL))
 async def test_named_statements_can_be_prepared(database: Addresses, name: str) -> None:
     connection = await asyncpg.connect(database.service, server_settings={"role": "forecourt_reader"})
     try:
-        await connection.prepare(stock.SQL[name])
+        await connection.prepare(SQL[name])
     finally:
         await connection.close()
 
