@@ -1,68 +1,81 @@
-"""A compiled query: flat arrays that one scan reads for every segment of a stock."""
+"""A compiled query: flat arrays that a search reads for every segment of a stock."""
 
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
 
-cdef enum Atom:
-    CODES = 0   # the row has one of codes[low:high] in code column `column`; table[at + code] says the same
+cdef enum AtomKind:
+    CODES = 0   # the row has one of `count` codes in code column `column`
     RANGE = 1   # low <= value <= high in whole-number column `column`
     BITMAP = 2  # the row's bit in the segment's bitmap number `column`
 
-cdef enum Key:
+cdef enum KeyKind:
     BY_NUMBER = 0  # value of a whole-number column; with a guard only where the guard column has the guard code
     BY_TABLE = 1   # table[at + code] of a code column
     BY_SCORE = 2   # number of score clauses that the row meets
 
-cdef struct AtomRow:
-    int64_t kind
-    int64_t column
+cdef enum:
+    FEW = 8  # so many codes are compared one by one; more have a table
+
+cdef struct Atom:
+    int32_t kind
+    int32_t column
     int64_t low
     int64_t high
-    int64_t table
+    int64_t first   # CODES: the codes are codes[first] … codes[first + count - 1], ascending
+    int64_t count
+    int64_t table   # CODES: tables[table + code] is 1 for the codes, 0 for all others below `size`; -1 if they are few
     int64_t size
 
-cdef struct FacetRow:
-    int64_t column
-    int64_t group  # whose filters the facet leaves out, or -1
-    int64_t at     # first counter
+cdef struct Facet:
+    int32_t column
+    int32_t group   # whose filters the facet leaves out, or -1
+    int64_t at      # first counter
     int64_t size
 
-cdef struct KeyRow:
-    int64_t kind
-    int64_t column
-    int64_t descending
-    int64_t guard
+cdef struct Key:
+    int32_t kind
+    int32_t column
+    int32_t descending
+    int32_t guard
     int64_t guard_code
     int64_t table
     int64_t size
 
 cdef struct Query:
     int32_t groups
+    int32_t filters
     int32_t clauses
     int32_t atoms
     int32_t facets
     int32_t keys
-    int32_t score_first
-    int32_t score_last
+    int32_t score_first             # clauses from here on belong to no filter: they are counted for BY_SCORE
     bint apart                      # whether counts without one group's filters are wanted
     bint relax
     bint resumed                    # whether only rows after the cursor are wanted
     const int32_t* group_start      # filters of group g: group_start[g] up to group_start[g + 1]; group 0 is the scope
     const int32_t* filter_start     # clauses of filter f: a row passes if it meets all of them
     const int32_t* clause_start     # atoms of clause c: a row meets it if one of them holds
-    const AtomRow* atom
+    const Atom* atom
     const uint32_t* codes
     const uint8_t* tables
-    const FacetRow* facet
-    const KeyRow* key
+    const Facet* facet
+    const Key* key
     const int64_t* key_tables
     const int64_t* cursor
+    uint8_t cursor_id[16]
+
+cdef struct Grown:
+    # An array that grows at its end.
+    char* at
+    Py_ssize_t used
+    Py_ssize_t room
 
 cdef class Program:
     cdef Query query
-    cdef readonly Py_ssize_t counters  # facet counters that a scan needs
-    cdef readonly Py_ssize_t filters
+    cdef readonly Py_ssize_t limit
+    cdef readonly Py_ssize_t counters  # facet counters that a search needs
     cdef readonly Py_ssize_t bitmaps   # bitmaps that a segment must bring
     cdef readonly Py_ssize_t columns   # code columns that the program can name
-    cdef list _kept
-    cdef dict _code_reach
-    cdef set _int_reach
+    cdef readonly Py_ssize_t ints      # whole-number columns that a segment must bring
+    cdef Grown _groups, _filters, _clauses, _atoms, _codes, _tables, _facets, _keys, _key_tables, _cursor
+    cdef bint _scored
+    cdef Query* ready(self) except NULL

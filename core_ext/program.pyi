@@ -1,27 +1,31 @@
-"""A compiled query as flat arrays, checked once, so that scans need not check anything a row."""
+"""A compiled query, built step by step and checked at each, so that searches need not check anything a row."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 class Program:
+    limit: int
     counters: int
-    filters: int
     bitmaps: int
     columns: int
-    def __init__(
-        self,
-        *,
-        groups: Sequence[int],  # int32 offsets into the filters
-        filters: Sequence[int],  # int32 offsets into the clauses
-        clauses: Sequence[int],  # int32 offsets into the atoms
-        atoms: Sequence[tuple[int, int, int, int, int, int]],  # kind, column, low, high, table, size
-        codes: Sequence[int],  # uint32
-        tables: NDArray[np.uint8],
-        facets: Sequence[tuple[int, int, int, int]],  # column, group left out or -1, first counter, codes
-        keys: Sequence[tuple[int, int, int, int, int, int, int]],  # kind, column, descending, guard, code, table, size
-        key_tables: NDArray[np.int64],
-        relax: bool = False,
-        cursor: Sequence[int] | None = None,
-    ) -> None: ...
+    ints: int
+    def __init__(self, *, limit: int, relax: bool = False) -> None: ...
+    def group(self) -> int: ...
+    def filter(self) -> int: ...
+    def clause(self) -> None: ...
+    def scores(self) -> None: ...
+    def codes(self, column: int, wanted: Collection[int], size: int) -> None: ...
+    def table(self, column: int, table: NDArray[np.uint8]) -> None: ...  # const uint8_t[::1], 0 or 1
+    def range(self, column: int, low: int, high: int) -> None: ...
+    def bitmap(self, number: int) -> None: ...
+    def facet(self, column: int, group: int, size: int) -> int: ...
+    def by_number(self, column: int, descending: bool, guard: int = -1, guard_code: int = 0) -> None: ...
+    def by_table(self, column: int, table: NDArray[np.int64], descending: bool) -> None: ...  # const int64_t[::1]
+    def by_score(self, descending: bool) -> None: ...
+    def resume(self, keys: Sequence[int], last: bytes) -> None: ...
+    @property
+    def filters(self) -> int: ...
+    @property
+    def width(self) -> int: ...

@@ -1,131 +1,257 @@
-"""A compiled query as flat arrays, checked once, so that scans need not check anything a row."""
+"""A compiled query, built step by step and checked at each, so that searches need not check anything a row."""
 
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
+from libc.stdlib cimport free, qsort, realloc
+from libc.string cimport memcpy, memset
 
-import numpy as np
 
-cdef object _BOUNDLESS = 1 << 31
+cdef char* _grow(Grown* array, Py_ssize_t size) except NULL:
+    """Room for `size` more bytes at the end of the array, taken at once."""
+    cdef Py_ssize_t needed = array.used + size
+    cdef void* moved
+    if needed > array.room:
+        array.room = max(2 * needed, <Py_ssize_t>256)
+        moved = realloc(array.at, array.room)
+        if moved is NULL:
+            raise MemoryError
+        array.at = <char*>moved
+    array.used = needed
+    return array.at + needed - size
+
+
+cdef int _note(Grown* offsets, Py_ssize_t value) except -1:
+    (<int32_t*>_grow(offsets, sizeof(int32_t)))[0] = <int32_t>value
+    return 0
+
+
+cdef int _ascending(const void* a, const void* b) noexcept nogil:
+    cdef uint32_t x = (<const uint32_t*>a)[0]
+    cdef uint32_t y = (<const uint32_t*>b)[0]
+    return (x > y) - (x < y)
 
 
 cdef class Program:
-    """A query as flat arrays; immutable, used by any number of scans at once.
+    """A query; built by one thread, then used by any number of searches at once.
 
-    `groups`, `filters`, `clauses`: int32 offsets, each into the next level. A row matches if it passes all filters of
-    all groups; it passes a filter if it meets all its clauses; it meets a clause if one of its atoms holds. Group 0 is
-    the scope: never relaxed. Clauses behind the last filter are score clauses.
-    `atoms`: (kind, column, low, high, table, size) each; for CODES [low, high) is a slice of `codes`, ascending, and
-    `tables` from `table` on has a byte for each of the column's `size` codes.
-    `facets`: (column, group left out or -1, first counter, codes) each.
-    `keys`: (kind, column, descending, guard column or -1, guard code, table, size) each; for BY_TABLE `key_tables` from
-    `table` on has an int64 for each code. An absent value sorts last. `cursor`: the key values of the last row seen, as
-    a scan gave them, or None. Raises ValueError for arrays that do not fit together.
+    A row matches if it passes all filters of all groups; it passes a filter if it meets all its clauses; it meets a
+    clause if one of its atoms holds (none holds where there are none). Group 0 is the scope: never relaxed. `limit`
+    rows at most are wanted; `relax`: for each filter the rows that fail only it are counted.
+    Every step raises ValueError for what no column could be asked.
     """
 
-    def __init__(
-        self, *, groups, filters, clauses, atoms, codes, tables, facets, keys, key_tables, bint relax=False, cursor=None
-    ):
-        self._kept, self._code_reach, self._int_reach = [], {}, set()
-        self._levels(groups, filters, clauses, len(atoms))
-        cdef const uint32_t[::1] code_list = self._keep(codes, np.uint32, 1)
-        cdef const uint8_t[::1] table_bytes = self._keep(tables, np.uint8, 1)
-        cdef const int64_t[::1] key_numbers = self._keep(key_tables, np.int64, 1)
-        cdef const int64_t[::1] place = self._keep(() if cursor is None else cursor, np.int64, 1)
-        if cursor is not None and len(cursor) != len(keys):
-            raise ValueError("the cursor has not one value a key")
-        self.query.codes, self.query.tables = &code_list[0], &table_bytes[0]
-        self.query.key_tables, self.query.cursor = &key_numbers[0], &place[0]
-        self.query.relax, self.query.apart, self.query.resumed = relax, relax, cursor is not None
-        self._take_atoms(atoms, len(codes), len(tables))
-        self._take_facets(facets)
-        self._take_keys(keys, len(key_tables))
-        self.columns = 1 + max(self._code_reach, default=-1)
+    def __init__(self, *, Py_ssize_t limit, bint relax=False):
+        if not 0 <= limit <= 1 << 20:
+            raise ValueError("limit must be between 0 and 2**20")
+        self.limit, self.query.relax, self.query.apart = limit, relax, relax
 
-    def _keep(self, values, kind, width):
-        """The values as an array that lives as long as the program; never empty, so that every address exists."""
-        held = np.ascontiguousarray(values if len(values) else ((0,) * width,) if width > 1 else (0,), kind)
-        self._kept.append(held)
-        return held
+    def __dealloc__(self):
+        free(self._groups.at)
+        free(self._filters.at)
+        free(self._clauses.at)
+        free(self._atoms.at)
+        free(self._codes.at)
+        free(self._tables.at)
+        free(self._facets.at)
+        free(self._keys.at)
+        free(self._key_tables.at)
+        free(self._cursor.at)
 
-    def _levels(self, groups, filters, clauses, Py_ssize_t atoms):
-        cdef const int32_t[::1] group_start = self._keep(groups, np.int32, 1)
-        cdef const int32_t[::1] filter_start = self._keep(filters, np.int32, 1)
-        cdef const int32_t[::1] clause_start = self._keep(clauses, np.int32, 1)
+    def group(self):
+        """Opens the next group and returns its number; the filters that follow are its."""
+        self._unscored()
+        _note(&self._groups, self.query.filters)
+        self.query.groups += 1
+        return self.query.groups - 1
+
+    def filter(self):
+        """Opens the next filter of the group and returns its number; the clauses that follow are its."""
+        self._unscored()
+        if not self.query.groups:
+            raise ValueError("a filter needs a group")
+        _note(&self._filters, self.query.clauses)
+        self.query.filters += 1
+        return self.query.filters - 1
+
+    def clause(self):
+        """Opens the next clause of the filter, or the next score clause; the atoms that follow are its."""
+        self._open()
+        if not self.query.filters:
+            raise ValueError("a clause needs a filter")
+        _note(&self._clauses, self.query.atoms)
+        self.query.clauses += 1
+
+    def scores(self):
+        """From here on the clauses are counted for the key by score and filter nothing."""
+        self._unscored()
+        self._scored = True
+        self.query.score_first = self.query.clauses
+
+    cdef int _unscored(self) except -1:
+        if self._scored:
+            raise ValueError("score clauses come last")
+        return self._open()
+
+    cdef int _open(self) except -1:
+        if self.query.group_start is not NULL:
+            raise ValueError("the program is complete: a search has used it")
+        return 0
+
+    cdef Atom* _atom(self, int kind, Py_ssize_t column) except NULL:
+        self._open()
+        if not self.query.clauses or column < 0 or column > 1 << 24:
+            raise ValueError("an atom needs a clause and a column")
+        cdef Atom* atom = <Atom*>_grow(&self._atoms, sizeof(Atom))
+        memset(atom, 0, sizeof(Atom))
+        atom.kind, atom.column, atom.table = kind, <int32_t>column, -1
+        self.query.atoms += 1
+        return atom
+
+    def codes(self, Py_ssize_t column, wanted, Py_ssize_t size):
+        """The atom "has one of these codes", each below `size`; codes above it are none of them."""
+        cdef Py_ssize_t count = len(wanted), at = 0, i
+        cdef uint32_t* held = <uint32_t*>_grow(&self._codes, count * sizeof(uint32_t)) if count else NULL
+        cdef int64_t code
+        cdef uint8_t* table
+        if not 1 <= size <= 1 << 31:
+            raise ValueError("size must be between 1 and 2**31")
+        for code in wanted:
+            if not 0 <= code < size or at == count:
+                raise ValueError("a code is not below size")
+            held[at] = <uint32_t>code
+            at += 1
+        if count > 1:
+            qsort(held, count, sizeof(uint32_t), _ascending)
+        cdef Atom* atom = self._atom(CODES, column)
+        atom.first, atom.count, atom.size = self._codes.used // <Py_ssize_t>sizeof(uint32_t) - count, count, size
+        if count > FEW:
+            atom.table = self._tables.used
+            table = <uint8_t*>_grow(&self._tables, size)
+            memset(table, 0, size)
+            for i in range(count):
+                table[held[i]] = 1
+        self.columns = max(self.columns, column + 1)
+
+    def table(self, Py_ssize_t column, const uint8_t[::1] table not None):
+        """The atom "has a code whose byte in the table is 1"; bytes are 0 or 1, codes beyond it have 0."""
+        cdef Py_ssize_t size = table.shape[0], count = 0, i
+        cdef uint8_t* kept
+        cdef uint32_t* held
+        if size < 1:
+            raise ValueError("size must be between 1 and 2**31")
+        for i in range(size):
+            if table[i] > 1:
+                raise ValueError("a byte of the table is neither 0 nor 1")
+            count += table[i]
+        held = <uint32_t*>_grow(&self._codes, count * sizeof(uint32_t)) if count else NULL
+        cdef Atom* atom = self._atom(CODES, column)
+        atom.first, atom.count, atom.size = self._codes.used // <Py_ssize_t>sizeof(uint32_t) - count, count, size
+        count = 0
+        for i in range(size):
+            if table[i]:
+                held[count] = <uint32_t>i
+                count += 1
+        if count > FEW:
+            atom.table = self._tables.used
+            kept = <uint8_t*>_grow(&self._tables, size)
+            memcpy(kept, &table[0], size)
+        self.columns = max(self.columns, column + 1)
+
+    def range(self, Py_ssize_t column, int64_t low, int64_t high):
+        """The atom "low ≤ value ≤ high"; absent values lie in no range."""
+        cdef Atom* atom = self._atom(RANGE, column)
+        atom.low, atom.high = low, high
+        self.ints = max(self.ints, column + 1)
+
+    def bitmap(self, Py_ssize_t number):
+        """The atom "the bit of the row is set in the segment's bitmap `number`"."""
+        self._atom(BITMAP, number)
+        self.bitmaps = max(self.bitmaps, number + 1)
+
+    def facet(self, Py_ssize_t column, Py_ssize_t group, Py_ssize_t size):
+        """Counts codes below `size`, leaving out the filters of `group` unless it is -1; returns the first counter."""
+        self._open()
+        if not 0 <= column <= 1 << 24 or not -1 <= group <= 1 << 24 or group == 0 or size < 1:
+            raise ValueError("a facet names a column, and a group that is not the scope")
+        cdef Facet* facet = <Facet*>_grow(&self._facets, sizeof(Facet))
+        facet.column, facet.group, facet.at, facet.size = <int32_t>column, <int32_t>group, self.counters, size
+        self.query.facets += 1
+        self.query.apart |= group > 0
+        self.counters += size
+        self.columns = max(self.columns, column + 1)
+        return facet.at
+
+    cdef Key* _key(self, int kind, Py_ssize_t column, bint descending) except NULL:
+        self._open()
+        if not 0 <= column <= 1 << 24:
+            raise ValueError("unknown sort key")
+        cdef Key* key = <Key*>_grow(&self._keys, sizeof(Key))
+        memset(key, 0, sizeof(Key))
+        key.kind, key.column, key.descending, key.guard = kind, <int32_t>column, descending, -1
+        self.query.keys += 1
+        return key
+
+    def by_number(self, Py_ssize_t column, bint descending, Py_ssize_t guard=-1, int64_t guard_code=0):
+        """Sort key: the value of a whole-number column; with a guard absent unless code column `guard` has the code."""
+        if not -1 <= guard <= 1 << 24:
+            raise ValueError("unknown sort key")
+        cdef Key* key = self._key(BY_NUMBER, column, descending)
+        key.guard, key.guard_code = <int32_t>guard, guard_code
+        self.ints = max(self.ints, column + 1)
+        self.columns = max(self.columns, guard + 1)
+
+    def by_table(self, Py_ssize_t column, const int64_t[::1] table not None, bint descending):
+        """Sort key: the table's number for the row's code; 2**63 - 1 is absent."""
+        if table.shape[0] < 1:
+            raise ValueError("a sort key by table needs a table")
+        cdef Key* key = self._key(BY_TABLE, column, descending)
+        key.size, key.table = table.shape[0], self._key_tables.used // <Py_ssize_t>sizeof(int64_t)
+        cdef char* kept = _grow(&self._key_tables, table.shape[0] * sizeof(int64_t))
+        memcpy(kept, &table[0], table.shape[0] * sizeof(int64_t))
+        self.columns = max(self.columns, column + 1)
+
+    def by_score(self, bint descending):
+        """Sort key: how many score clauses the row meets."""
+        self._key(BY_SCORE, 0, descending)
+
+    def resume(self, keys, bytes last not None):
+        """Only rows after this place are wanted: the key values of the last row as a search gave them, and its id."""
+        cdef int64_t value
+        if len(keys) != self.query.keys or len(last) != 16 or self._cursor.used:
+            raise ValueError("the cursor has not one value a key and an id of 16 bytes")
+        for value in keys:
+            (<int64_t*>_grow(&self._cursor, sizeof(int64_t)))[0] = value
+        memcpy(self.query.cursor_id, <const char*>last, 16)
+        self.query.resumed = True
+
+    @property
+    def filters(self):
+        """How many filters there are."""
+        return self.query.filters
+
+    @property
+    def width(self):
+        """How many sort keys there are."""
+        return self.query.keys
+
+    cdef Query* ready(self) except NULL:
+        """The query, its arrays closed; ValueError if there is no scope or a facet leaves out a group that is not."""
         cdef Query* q = &self.query
-        _ascending(group_start)
-        _ascending(filter_start)
-        _ascending(clause_start)
-        q.groups, self.filters = <int32_t>group_start.shape[0] - 1, filter_start.shape[0] - 1
-        q.clauses, q.atoms = <int32_t>clause_start.shape[0] - 1, <int32_t>atoms
-        if q.groups < 1 or group_start[1] == 0 or group_start[q.groups] != self.filters:
-            raise ValueError("groups must cover the filters and begin with the scope")
-        q.score_first, q.score_last = filter_start[self.filters], q.clauses
-        if q.score_first > q.clauses or clause_start[q.clauses] != atoms:
-            raise ValueError("filters and clauses must lie within the next level")
-        q.group_start, q.filter_start, q.clause_start = &group_start[0], &filter_start[0], &clause_start[0]
-
-    def _take_atoms(self, atoms, Py_ssize_t codes, Py_ssize_t tables):
-        cdef const int64_t[:, ::1] rows = self._keep(atoms, np.int64, 6)
-        cdef Py_ssize_t i
-        cdef int64_t kind, column, low, high, table, size
-        if rows.shape[1] != 6:
-            raise ValueError("an atom has six numbers")
-        for i in range(len(atoms)):
-            kind, column, low, high = rows[i, 0], rows[i, 1], rows[i, 2], rows[i, 3]
-            table, size = rows[i, 4], rows[i, 5]
-            if not CODES <= kind <= BITMAP or column < 0:
-                raise ValueError("unknown atom")
-            if kind == CODES:
-                if not 0 <= low <= high <= codes or table < 0 or size < 1 or table + size > tables:
-                    raise ValueError("an atom reaches outside the codes")
-                self._reach(column, size)
-            elif kind == RANGE:
-                self._int_reach.add(column)
-            else:
-                self.bitmaps = max(self.bitmaps, <Py_ssize_t>column + 1)
-        self.query.atom = <const AtomRow*>&rows[0, 0]
-
-    def _take_facets(self, facets):
-        cdef const int64_t[:, ::1] rows = self._keep(facets, np.int64, 4)
-        cdef Py_ssize_t i
-        if rows.shape[1] != 4:
-            raise ValueError("a facet has four numbers")
-        for i in range(len(facets)):
-            if rows[i, 0] < 0 or not -1 <= rows[i, 1] < self.query.groups or rows[i, 1] == 0:
-                raise ValueError("a facet names a column or group that is not there")
-            if rows[i, 2] < 0 or rows[i, 3] < 1:
-                raise ValueError("a facet has no counters")
-            self._reach(rows[i, 0], rows[i, 3])
-            self.counters = max(self.counters, <Py_ssize_t>(rows[i, 2] + rows[i, 3]))
-            self.query.apart |= rows[i, 1] > 0
-        self.query.facets, self.query.facet = <int32_t>len(facets), <const FacetRow*>&rows[0, 0]
-
-    def _take_keys(self, keys, Py_ssize_t tables):
-        cdef const int64_t[:, ::1] rows = self._keep(keys, np.int64, 7)
-        cdef Py_ssize_t i
-        if rows.shape[1] != 7:
-            raise ValueError("a key has seven numbers")
-        for i in range(len(keys)):
-            if not BY_NUMBER <= rows[i, 0] <= BY_SCORE or rows[i, 1] < 0:
-                raise ValueError("unknown sort key")
-            if rows[i, 0] == BY_TABLE:
-                if rows[i, 5] < 0 or rows[i, 6] < 1 or rows[i, 5] + rows[i, 6] > tables:
-                    raise ValueError("a sort key reaches outside the tables")
-                self._reach(rows[i, 1], rows[i, 6])
-            elif rows[i, 0] == BY_NUMBER:
-                self._int_reach.add(rows[i, 1])
-                if rows[i, 3] >= 0:
-                    self._reach(rows[i, 3], _BOUNDLESS)
-        self.query.keys, self.query.key = <int32_t>len(keys), <const KeyRow*>&rows[0, 0]
-
-    def _reach(self, column, size):
-        """Notes how many codes of a column the program's tables cover."""
-        self._code_reach[column] = min(size, self._code_reach.get(column, size))
-
-
-cdef _ascending(const int32_t[::1] offsets):
-    cdef Py_ssize_t i
-    if offsets[0] != 0:
-        raise ValueError("offsets must ascend from 0")
-    for i in range(1, offsets.shape[0]):
-        if offsets[i] < offsets[i - 1]:
-            raise ValueError("offsets must ascend from 0")
+        cdef int i
+        if not q.groups or not q.filters:
+            raise ValueError("a program needs a scope")
+        if q.group_start is not NULL:
+            return q
+        for i in range(q.facets):
+            if (<Facet*>self._facets.at)[i].group >= q.groups:
+                raise ValueError("a facet leaves out a group that is not there")
+        if not self._scored:
+            q.score_first = q.clauses
+        _note(&self._groups, q.filters)
+        _note(&self._filters, q.score_first)
+        _note(&self._clauses, q.atoms)
+        q.filter_start, q.clause_start = <const int32_t*>self._filters.at, <const int32_t*>self._clauses.at
+        q.atom, q.codes, q.tables = <const Atom*>self._atoms.at, <const uint32_t*>self._codes.at, <const uint8_t*>self._tables.at
+        q.facet, q.key = <const Facet*>self._facets.at, <const Key*>self._keys.at
+        q.key_tables, q.cursor = <const int64_t*>self._key_tables.at, <const int64_t*>self._cursor.at
+        q.group_start = <const int32_t*>self._groups.at
+        return q
