@@ -1,76 +1,75 @@
-/* Loops over one block of 4,096 rows that the compiler vectorises; the processor's level is chosen when the module loads. */
+/* Loops over one block of 4,096 rows, one table of them for each level of processor; blocks_plain.h says what each does.
+ *
+ * A mask is 64 words, row 0 the lowest bit of word 0; it need not be aligned beyond its words. Where a loop takes `rows`
+ * (0 … 4,096), nothing is read beyond that many values and no bit is set for the rows that are missing.
+ */
 #ifndef FORECOURT_BLOCKS_H
 #define FORECOURT_BLOCKS_H
 
 #include <stdint.h>
-#include <string.h>
 
-#if defined(__x86_64__) && defined(__linux__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__) \
-    && __GNUC__ >= 12 && defined(__OPTIMIZE__)
-#define BLOCK_LOOP __attribute__((target_clones("default", "arch=x86-64-v3", "arch=x86-64-v4"), noinline)) static
-#else
-#define BLOCK_LOOP __attribute__((noinline)) static
-#endif
+enum { BLOCK_ROWS = 4096, BLOCK_WORDS = 64 };
 
-/* Rows set in a block's mask. */
-BLOCK_LOOP int block_count(const uint64_t *mask) {
-    int found = 0;
-    for (int i = 0; i < 64; i++) found += __builtin_popcountll(mask[i]);
-    return found;
-}
+typedef struct {
+    int (*count)(const uint64_t *mask);
+    int (*count_both)(const uint64_t *mask, const uint64_t *other);
+    int (*count_less)(const uint64_t *mask, const uint64_t *other);
+    int (*any)(const uint64_t *mask);
+    int (*and_into)(uint64_t *mask, const uint64_t *other);
+    int (*and_not_into)(uint64_t *mask, const uint64_t *other);
+    void (*or_into)(uint64_t *mask, const uint64_t *other);
+    int (*and_of)(uint64_t *out, const uint64_t *a, const uint64_t *b);
+    void (*fail)(uint64_t *once, uint64_t *twice, const uint64_t *alive, const uint64_t *passed);
+    int (*but_one)(uint64_t *out, const uint64_t *once, const uint64_t *twice, const uint64_t *group);
 
-/* Rows set in both masks. */
-BLOCK_LOOP int block_count_both(const uint64_t *mask, const uint64_t *other) {
-    int found = 0;
-    for (int i = 0; i < 64; i++) found += __builtin_popcountll(mask[i] & other[i]);
-    return found;
-}
+    void (*range_u8)(const uint8_t *values, int rows, uint8_t low, uint8_t high, uint64_t *out);
+    void (*range_u16)(const uint16_t *values, int rows, uint16_t low, uint16_t high, uint64_t *out);
+    void (*range_i32)(const int32_t *values, int rows, int32_t low, int32_t high, uint64_t *out);
+    void (*range_i64)(const int64_t *values, int rows, int64_t low, int64_t high, uint64_t *out);
+    void (*equal_u8)(const uint8_t *codes, int rows, uint8_t code, uint64_t *out);
+    void (*equal_u16)(const uint16_t *codes, int rows, uint16_t code, uint64_t *out);
+    void (*equal_u32)(const uint32_t *codes, int rows, uint32_t code, uint64_t *out);
+    void (*table_u8)(const uint8_t *codes, int rows, const uint8_t *table, uint64_t *out);
+    void (*table_u16)(const uint16_t *codes, int rows, const uint8_t *table, uint64_t *out);
+    void (*table_u32)(const uint32_t *codes, int rows, const uint8_t *table, uint64_t *out);
+    void (*bits_u16)(const uint16_t *codes, int rows, const uint64_t *set, uint64_t *out);
+    void (*wide_bits_u16)(const uint16_t *codes, int rows, const uint64_t *set, uint64_t *out);
 
-/* 4,096 bytes of 0 or 1 to 64 words, row 0 lowest: the product gathers the eight low bits in its highest byte. */
-static inline void block_pack(const uint8_t *bytes, uint64_t *mask) {
-    for (int i = 0; i < 64; i++) {
-        uint64_t word = 0;
-        for (int j = 0; j < 8; j++) {
-            uint64_t eight;
-            memcpy(&eight, bytes + i * 64 + j * 8, 8);
-            word |= ((eight * 0x0102040810204080ULL) >> 56) << (8 * j);
-        }
-        mask[i] |= word;
+    void (*count_planes)(const uint64_t *planes, int bits, const uint64_t *mask, int64_t *counters);
+    void (*planes_of)(const uint8_t *codes, int rows, int bits, uint64_t *planes);
+    void (*set_rows)(const uint16_t *rows, int count, uint64_t *out);
+    int64_t (*count_rows)(const uint16_t *rows, int count, const uint64_t *mask);
+    int (*extract)(const uint64_t *mask, uint16_t *rows);
+} BlockLoops;
+
+/* The table of a level: each loop's function is called after the level and the loop. */
+#define BLOCK_LOOPS(level)                                                                                             \
+    {                                                                                                                  \
+        .count = level##_count, .count_both = level##_count_both, .count_less = level##_count_less,                    \
+        .any = level##_any, .and_into = level##_and_into, .and_not_into = level##_and_not_into,                        \
+        .or_into = level##_or_into, .and_of = level##_and_of, .fail = level##_fail, .but_one = level##_but_one,        \
+        .range_u8 = level##_range_u8, .range_u16 = level##_range_u16, .range_i32 = level##_range_i32,                  \
+        .range_i64 = level##_range_i64, .equal_u8 = level##_equal_u8, .equal_u16 = level##_equal_u16,                  \
+        .equal_u32 = level##_equal_u32, .table_u8 = level##_table_u8, .table_u16 = level##_table_u16,                  \
+        .table_u32 = level##_table_u32, .bits_u16 = level##_bits_u16, .wide_bits_u16 = level##_wide_bits_u16,          \
+        .count_planes = level##_count_planes, .planes_of = level##_planes_of, .set_rows = level##_set_rows,            \
+        .count_rows = level##_count_rows, .extract = level##_extract,                                                  \
     }
-}
 
-#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
-#error "block_pack reads bytes in little-endian order"
-#endif
-
-/* Adds the rows with low <= value <= high to the mask. */
-BLOCK_LOOP void block_range32(const int32_t *values, int rows, int32_t low, int32_t high, uint64_t *mask) {
-    uint8_t inside[4096];
-    if (rows < 4096) memset(inside + rows, 0, 4096 - rows);
-    for (int i = 0; i < rows; i++) inside[i] = (values[i] >= low) & (values[i] <= high);
-    block_pack(inside, mask);
-}
-
-BLOCK_LOOP void block_range64(const int64_t *values, int rows, int64_t low, int64_t high, uint64_t *mask) {
-    uint8_t inside[4096];
-    if (rows < 4096) memset(inside + rows, 0, 4096 - rows);
-    for (int i = 0; i < rows; i++) inside[i] = (values[i] >= low) & (values[i] <= high);
-    block_pack(inside, mask);
-}
-
-/* Adds the rows whose code has a 1 in the table to the mask. */
-BLOCK_LOOP void block_table16(const uint16_t *codes, int rows, const uint8_t *table, uint64_t *mask) {
-    uint8_t inside[4096];
-    if (rows < 4096) memset(inside + rows, 0, 4096 - rows);
-    for (int i = 0; i < rows; i++) inside[i] = table[codes[i]];
-    block_pack(inside, mask);
-}
-
-BLOCK_LOOP void block_table32(const uint32_t *codes, int rows, const uint8_t *table, uint64_t *mask) {
-    uint8_t inside[4096];
-    if (rows < 4096) memset(inside + rows, 0, 4096 - rows);
-    for (int i = 0; i < rows; i++) inside[i] = table[codes[i]];
-    block_pack(inside, mask);
-}
+/* Adds `word`, made of the 64 values from `at` on, to each word of `out`; the last values are read from a copy that is
+ * filled up with zeros, and what it says of those is dropped. */
+#define BLOCK_EACH_WORD(type, values, rows, out, word)                                                                 \
+    do {                                                                                                               \
+        int row_ = 0;                                                                                                  \
+        for (; row_ + 64 <= (rows); row_ += 64) {                                                                      \
+            const type *at = (values) + row_;                                                                          \
+            (out)[row_ >> 6] |= (word);                                                                                \
+        }                                                                                                              \
+        if (row_ < (rows)) {                                                                                           \
+            type at[64] = {0};                                                                                         \
+            for (int i_ = 0; row_ + i_ < (rows); i_++) at[i_] = (values)[row_ + i_];                                   \
+            (out)[row_ >> 6] |= (word) & ((UINT64_C(1) << ((rows) - row_)) - 1);                                       \
+        }                                                                                                              \
+    } while (0)
 
 #endif
