@@ -6,36 +6,70 @@ cdef enum:
     BLOCK = 4096  # rows a block
     WORDS = 64    # 64-bit words of a block's mask
     DENSE = 256   # a value with more rows in a block is kept as a bitmap, else as a list of rows
+    FLAT = 32     # up to so many codes a column has a bitmap for each and counts by bit planes
 
 cdef struct CodeView:
     uint32_t size                   # codes are below it
-    const uint16_t* narrow          # codes by row (or by list element), if size <= 65,536
-    const uint32_t* broad           # else these
+    int32_t bits                    # planes of a flat column; 0 for all others
+    uint64_t* flat                  # flat: block b has code c in the 64 words from (b * size + c) * 64
+    uint64_t* planes                # flat: block b has bit p of its codes in the 64 words from (b * bits + p) * 64
+    const uint8_t* tiny             # codes by row (or by list element) of columns that are not flat, up to 256 of them
+    const uint16_t* narrow          # up to 65,536
+    const uint32_t* broad           # beyond
     const uint32_t* starts          # first element of each row's list; NULL where every row has exactly one code
-    const uint32_t* block_start     # entries of block b: block_start[b] up to block_start[b + 1], by ascending code
+    const uint32_t* block_start     # entries of block b: block_start[b] up to block_start[b + 1], by code; may be NULL
     const uint32_t* entry_code
     const uint16_t* entry_count     # rows of the block with that code, at least 1
     const uint32_t* entry_at        # where they are: bitmap number or first element of `sparse`
     const uint32_t* block_cost      # about how many row visits counting all entries of the block is worth
     const uint64_t* dense
     const uint16_t* sparse
+    const uint32_t* entry_of        # block * size + code: the entry + 1, or 0; NULL if there are too many codes
+    const uint64_t* present         # code * present_words: the blocks that may hold the code; NULL if not worth it
+    int64_t present_words
+    const uint32_t* posting_start   # rows with code c: postings[posting_start[c]] up to posting_start[c + 1]; may be NULL
+    const uint32_t* postings
 
 cdef struct IntView:
+    int64_t base
+    const uint16_t* tiny            # values by row less the base; 65,535 is "absent"
     const int32_t* narrow           # values by row; the smallest of the type is "absent"
-    const int64_t* broad            # used if narrow is NULL
+    const int64_t* broad
     const int64_t* low              # smallest and largest present value by block; low > high where none is
     const int64_t* high
     const uint8_t* gaps             # 1 where a block has an absent value
+    const uint32_t* order           # rows by value, then id, absent ones last; may be NULL
+
+cdef inline uint32_t code_at(const CodeView* view, Py_ssize_t element) noexcept nogil:
+    """The code of a row (or list element)."""
+    cdef uint32_t code = 0
+    cdef int bit
+    cdef const uint64_t* plane
+    if view.bits:
+        plane = view.planes + (element >> 12) * view.bits * WORDS + ((element & 4095) >> 6)
+        for bit in range(view.bits):
+            code |= <uint32_t>((plane[bit * WORDS] >> (element & 63)) & 1) << bit
+        return code
+    if view.tiny is not NULL:
+        return view.tiny[element]
+    return view.narrow[element] if view.narrow is not NULL else view.broad[element]
+
+cdef inline int64_t value_at(const IntView* view, Py_ssize_t row) noexcept nogil:
+    """The value of a row; the smallest int64 for none."""
+    if view.tiny is not NULL:
+        return view.base + view.tiny[row] if view.tiny[row] != 65535 else (<int64_t>1) << 63
+    if view.narrow is not NULL:
+        return view.narrow[row] if view.narrow[row] != <int32_t>0x80000000 else (<int64_t>1) << 63
+    return view.broad[row]
 
 cdef class CodeColumn:
     cdef CodeView view
     cdef readonly Py_ssize_t rows
-    cdef readonly object codes
-    cdef readonly object starts
-    cdef object _kept
+    cdef readonly Py_ssize_t size
+    cdef readonly dict arrays
 
 cdef class IntColumn:
     cdef IntView view
     cdef readonly Py_ssize_t rows
-    cdef readonly object values
-    cdef object _kept
+    cdef readonly int64_t base
+    cdef readonly dict arrays

@@ -1,4 +1,7 @@
-"""Immutable columns of a stock segment: codes with bitmaps or row lists a block, numbers with block bounds."""
+"""Immutable columns of a stock segment: codes with bitmaps, planes or row lists a block, numbers with block bounds."""
+
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,21 +11,33 @@ BLOCK_ROWS: int
 
 class CodeColumn:
     rows: int
-    codes: NDArray[np.uint16] | NDArray[np.uint32]
-    starts: NDArray[np.uint32] | None
+    size: int
+    arrays: dict[str, NDArray[Any]]
     def __init__(
         self,
         codes: NDArray[np.uint32],  # const uint32_t[::1]
         size: int,
         starts: NDArray[np.uint32] | None = None,  # const uint32_t[::1], rows + 1
+        postings: bool = False,
     ) -> None: ...
+    @staticmethod
+    def restored(rows: int, size: int, arrays: Mapping[str, NDArray[Any]]) -> CodeColumn: ...
+    @property
+    def starts(self) -> NDArray[np.uint32] | None: ...
+    def codes(self) -> NDArray[np.uint32]: ...
+    def take(self, rows: NDArray[np.uint32]) -> NDArray[np.uint32]: ...
+    def change(self, row: int, code: int) -> None: ...
     @property
     def nbytes(self) -> int: ...
 
 class IntColumn:
     rows: int
-    values: NDArray[np.int32] | NDArray[np.int64]
+    base: int
+    arrays: dict[str, NDArray[Any]]
     def __init__(self, values: NDArray[np.int64]) -> None: ...  # const int64_t[::1]
+    @staticmethod
+    def restored(rows: int, base: int, arrays: Mapping[str, NDArray[Any]]) -> IntColumn: ...
+    def ordered(self, by_id: NDArray[np.uint32]) -> None: ...
     def wide(self) -> NDArray[np.int64]: ...
     @property
     def nbytes(self) -> int: ...

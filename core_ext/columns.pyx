@@ -1,4 +1,4 @@
-"""Immutable columns of a stock segment: codes with bitmaps or row lists a block, numbers with block bounds."""
+"""Immutable columns of a stock segment: codes with bitmaps, planes or row lists a block, numbers with block bounds."""
 
 from libc.stdint cimport INT32_MAX, INT32_MIN, INT64_MAX, INT64_MIN, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, qsort
@@ -9,6 +9,9 @@ ABSENT = INT64_MIN
 """The value of a whole-number column that stands for none; no range holds it."""
 
 BLOCK_ROWS = BLOCK
+
+cdef enum:
+    MANY_ENTRIES = 512  # codes a block, on average: with more, a look at every row's code costs less than the entries
 
 
 cdef int _ascending(const void* a, const void* b) noexcept nogil:
@@ -32,79 +35,213 @@ cdef Py_ssize_t _distinct(
 
 
 cdef class CodeColumn:
-    """Codes of a column, cut into blocks of 4,096 rows; never changed once made.
+    """Codes of a column, cut into blocks of 4,096 rows; never changed once made, but by `change`.
 
     `codes`: uint32, below `size`. `starts`: None where each row has one code; else uint32 of rows + 1 elements, and row
     i has the codes starts[i] up to starts[i + 1], at least one, none twice (code 0 alone stands for "none").
+    Up to 32 codes, one a row, are kept as a bitmap each and as bit planes; more as codes by row, and unless a block
+    has very many of them also as the rows of each code, block by block. `postings` keeps the rows of each code.
     Raises ValueError if the arrays do not fit together. O(elements + size); the GIL is released while building.
     """
 
-    def __init__(self, const uint32_t[::1] codes not None, size, const uint32_t[::1] starts=None):
-        cdef Py_ssize_t elements = codes.shape[0]
-        self.rows = elements if starts is None else starts.shape[0] - 1
+    def __init__(self, const uint32_t[::1] codes not None, size, const uint32_t[::1] starts=None, bint postings=False):
         _check(codes, size, starts)
-        cdef Py_ssize_t blocks = (self.rows + BLOCK - 1) // BLOCK
-        cdef uint32_t[::1] block_start = np.zeros(blocks + 1, np.uint32)
-        cdef uint32_t[::1] block_cost = np.zeros(max(blocks, 1), np.uint32)
-        cdef Py_ssize_t widest = _widest(starts, self.rows)
-        cdef uint32_t* counts = <uint32_t*>calloc(size, sizeof(uint32_t))
-        cdef uint32_t* touched = <uint32_t*>calloc(max(widest, 1), sizeof(uint32_t))
-        cdef Py_ssize_t entries = 0, bitmaps = 0, listed = 0
-        cdef uint32_t[::1] entry_code, entry_at
-        cdef uint16_t[::1] entry_count, sparse
-        cdef uint64_t[::1] dense
-        try:
-            if counts is NULL or touched is NULL:
-                raise MemoryError
-            with nogil:
-                _measure(codes, starts, self.rows, counts, touched, block_start, block_cost, &bitmaps, &listed)
-            entries = block_start[blocks]
-            entry_code, entry_at = np.zeros(max(entries, 1), np.uint32), np.zeros(max(entries, 1), np.uint32)
-            entry_count = np.zeros(max(entries, 1), np.uint16)
-            dense, sparse = np.zeros(max(bitmaps, 1) * WORDS, np.uint64), np.zeros(max(listed, 1), np.uint16)
-            with nogil:
-                _fill(
-                    codes, starts, self.rows, counts, touched, block_start,
-                    entry_code, entry_count, entry_at, dense, sparse,
-                )
-        finally:
-            free(counts)
-            free(touched)
-        self._take(codes, size, starts)
-        self.view.block_start, self.view.block_cost = &block_start[0], &block_cost[0]
-        self.view.entry_code, self.view.entry_count, self.view.entry_at = &entry_code[0], &entry_count[0], &entry_at[0]
-        self.view.dense, self.view.sparse = &dense[0], &sparse[0]
-        self._kept = (
-            self.codes, self.starts, np.asarray(block_start), np.asarray(block_cost), np.asarray(entry_code),
-            np.asarray(entry_count), np.asarray(entry_at), np.asarray(dense), np.asarray(sparse),
-        )
-
-    def _take(self, const uint32_t[::1] codes, size, const uint32_t[::1] starts):
-        """Keeps the codes in the narrowest type they fit."""
-        cdef const uint16_t[::1] narrow
-        cdef const uint32_t[::1] broad
-        self.view.size = size
-        self.view.narrow, self.view.broad, self.view.starts = NULL, NULL, NULL
-        if size <= 65536:
-            self.codes = np.asarray(codes).astype(np.uint16)
-            narrow = self.codes
-            if codes.shape[0]:
-                self.view.narrow = &narrow[0]
+        cdef Py_ssize_t rows = codes.shape[0] if starts is None else starts.shape[0] - 1
+        if starts is None and size <= FLAT:
+            arrays = _flat(codes, size)
         else:
-            self.codes = np.array(codes)
-            broad = self.codes
-            if codes.shape[0]:
-                self.view.broad = &broad[0]
-        self.starts = None if starts is None else np.array(starts)
-        cdef const uint32_t[::1] kept
-        if self.starts is not None:
-            kept = self.starts
-            self.view.starts = &kept[0]
+            kept = np.asarray(codes).astype(np.uint8 if size <= 256 else np.uint16 if size <= 65536 else np.uint32)
+            arrays = {"codes": kept} | _listed(codes, size, starts)
+            if starts is not None:
+                arrays["starts"] = np.array(starts)
+            if (size + 63) * ((rows + BLOCK - 1) // BLOCK) <= 32 * rows:
+                arrays["present"] = _present(codes, size, starts, rows)
+        if postings:
+            order = np.argsort(np.asarray(codes), kind="stable").astype(np.uint32)
+            counts = np.bincount(np.asarray(codes), minlength=size)
+            arrays["postings"] = order
+            arrays["posting_start"] = np.concatenate(([0], np.cumsum(counts))).astype(np.uint32)
+        self._adopt(rows, size, arrays)
+
+    @staticmethod
+    def restored(rows, size, arrays):
+        """A column of arrays that `arrays` of another told; they are believed."""
+        cdef CodeColumn column = CodeColumn.__new__(CodeColumn)
+        column._adopt(rows, size, dict(arrays))
+        return column
+
+    def _adopt(self, Py_ssize_t rows, Py_ssize_t size, dict arrays):
+        cdef CodeView* view = &self.view
+        self.rows, self.size, self.arrays = rows, size, arrays
+        view.size = <uint32_t>size
+        if "planes" in arrays:
+            view.bits = _bits(size)
+            view.flat, view.planes = <uint64_t*>_address(arrays["flat"]), <uint64_t*>_address(arrays["planes"])
+        else:
+            kind = arrays["codes"].dtype
+            if kind == np.uint8:
+                view.tiny = <const uint8_t*>_address(arrays["codes"])
+            elif kind == np.uint16:
+                view.narrow = <const uint16_t*>_address(arrays["codes"])
+            else:
+                view.broad = <const uint32_t*>_address(arrays["codes"])
+        view.starts = <const uint32_t*>_address(arrays.get("starts"))
+        view.block_start = <const uint32_t*>_address(arrays.get("block_start"))
+        view.block_cost = <const uint32_t*>_address(arrays.get("block_cost"))
+        view.entry_code = <const uint32_t*>_address(arrays.get("entry_code"))
+        view.entry_count = <const uint16_t*>_address(arrays.get("entry_count"))
+        view.entry_at = <const uint32_t*>_address(arrays.get("entry_at"))
+        view.dense = <const uint64_t*>_address(arrays.get("dense"))
+        view.sparse = <const uint16_t*>_address(arrays.get("sparse"))
+        view.entry_of = <const uint32_t*>_address(arrays.get("entry_of"))
+        view.present = <const uint64_t*>_address(arrays.get("present"))
+        view.present_words = ((rows + BLOCK - 1) // BLOCK + 63) // 64
+        view.posting_start = <const uint32_t*>_address(arrays.get("posting_start"))
+        view.postings = <const uint32_t*>_address(arrays.get("postings"))
+
+    @property
+    def starts(self):
+        """First element of each row's list; None where each row has one code."""
+        return self.arrays.get("starts")
+
+    def codes(self):
+        """The codes by row, or by list element: uint32."""
+        if not self.view.bits:
+            return self.arrays["codes"].astype(np.uint32)
+        codes = np.zeros(self.rows, np.uint32)
+        planes = self.arrays["planes"].reshape(-1, self.view.bits, WORDS)
+        for bit in range(self.view.bits):
+            plane = np.unpackbits(np.ascontiguousarray(planes[:, bit]).view(np.uint8), bitorder="little")
+            codes |= plane[: self.rows].astype(np.uint32) << bit
+        return codes
+
+    def take(self, const uint32_t[::1] rows not None):
+        """The codes of some rows of a column that has one a row: uint32."""
+        cdef Py_ssize_t i
+        cdef uint32_t[::1] taken = np.zeros(rows.shape[0], np.uint32)
+        if self.view.starts is not NULL:
+            raise ValueError("the column has lists")
+        for i in range(rows.shape[0]):
+            if rows[i] >= self.rows:
+                raise IndexError("there is no such row")
+            taken[i] = code_at(&self.view, rows[i])
+        return np.asarray(taken)
+
+    def change(self, Py_ssize_t row, Py_ssize_t code):
+        """Gives a row of a flat column another code; the caller keeps readers out meanwhile."""
+        cdef CodeView* view = &self.view
+        cdef uint64_t one = <uint64_t>1 << (row & 63)
+        cdef Py_ssize_t block = row >> 12, word = (row & (BLOCK - 1)) >> 6
+        cdef int bit
+        if not view.bits:
+            raise ValueError("only columns of few codes change")
+        if not 0 <= row < self.rows or not 0 <= code < self.size:
+            raise IndexError("there is no such row or code")
+        view.flat[(block * view.size + code_at(view, row)) * WORDS + word] &= ~one
+        view.flat[(block * view.size + code) * WORDS + word] |= one
+        for bit in range(view.bits):
+            if (code >> bit) & 1:
+                view.planes[(block * view.bits + bit) * WORDS + word] |= one
+            else:
+                view.planes[(block * view.bits + bit) * WORDS + word] &= ~one
 
     @property
     def nbytes(self):
         """Bytes held by the arrays."""
-        return sum(array.nbytes for array in self._kept if array is not None)
+        return sum(array.nbytes for array in self.arrays.values())
+
+
+cdef void* _address(array) except? NULL:
+    """Where an array's elements are; NULL for none and for no elements."""
+    if array is None or array.size == 0:
+        return NULL
+    cdef Py_ssize_t address = array.ctypes.data
+    return <void*>address
+
+
+cdef int _bits(Py_ssize_t size) noexcept:
+    """Bits of the largest code below `size`, at least 1."""
+    cdef int bits = 1
+    while (<Py_ssize_t>1 << bits) < size:
+        bits += 1
+    return bits
+
+
+def _flat(const uint32_t[::1] codes, Py_ssize_t size):
+    """A bitmap for each code and the bit planes of the codes, block by block."""
+    cdef Py_ssize_t rows = codes.shape[0], blocks = (rows + BLOCK - 1) // BLOCK, row, block, word
+    cdef int bits = _bits(size), bit
+    cdef uint64_t[::1] flat = np.zeros(max(blocks, 1) * size * WORDS, np.uint64)
+    cdef uint64_t[::1] planes = np.zeros(max(blocks, 1) * bits * WORDS, np.uint64)
+    cdef uint64_t one
+    with nogil:
+        for row in range(rows):
+            block, word, one = row >> 12, (row & (BLOCK - 1)) >> 6, <uint64_t>1 << (row & 63)
+            flat[(block * size + codes[row]) * WORDS + word] |= one
+            for bit in range(bits):
+                if (codes[row] >> bit) & 1:
+                    planes[(block * bits + bit) * WORDS + word] |= one
+    return {"flat": np.asarray(flat), "planes": np.asarray(planes)}
+
+
+def _present(const uint32_t[::1] codes, Py_ssize_t size, const uint32_t[::1] starts, Py_ssize_t rows):
+    """For each code the blocks that hold it, as bits."""
+    cdef Py_ssize_t words = ((rows + BLOCK - 1) // BLOCK + 63) // 64, row, element, stop
+    cdef uint64_t[::1] present = np.zeros(max(size * words, 1), np.uint64)
+    with nogil:
+        element = 0
+        for row in range(rows):
+            stop = row + 1 if starts is None else <Py_ssize_t>starts[row + 1]
+            while element < stop:
+                present[codes[element] * words + (row >> 18)] |= <uint64_t>1 << ((row >> 12) & 63)
+                element += 1
+    return np.asarray(present)
+
+
+def _listed(const uint32_t[::1] codes, Py_ssize_t size, const uint32_t[::1] starts):
+    """The rows of each code, block by block, as bitmaps or lists; nothing where a block has very many codes."""
+    cdef Py_ssize_t rows = codes.shape[0] if starts is None else starts.shape[0] - 1
+    cdef Py_ssize_t blocks = (rows + BLOCK - 1) // BLOCK
+    cdef uint32_t[::1] block_start = np.zeros(blocks + 1, np.uint32)
+    cdef uint32_t[::1] block_cost = np.zeros(max(blocks, 1), np.uint32)
+    cdef Py_ssize_t widest = _widest(starts, rows)
+    cdef uint32_t* counts = <uint32_t*>calloc(size, sizeof(uint32_t))
+    cdef uint32_t* touched = <uint32_t*>calloc(max(widest, 1), sizeof(uint32_t))
+    cdef Py_ssize_t entries = 0, bitmaps = 0, listed = 0, block, entry
+    cdef uint32_t[::1] entry_code, entry_at, entry_of
+    cdef uint16_t[::1] entry_count, sparse
+    cdef uint64_t[::1] dense
+    try:
+        if counts is NULL or touched is NULL:
+            raise MemoryError
+        with nogil:
+            _measure(codes, starts, rows, counts, touched, block_start, block_cost, &bitmaps, &listed)
+        entries = block_start[blocks]
+        if starts is None and entries > MANY_ENTRIES * max(blocks, 1):
+            return {}
+        entry_code, entry_at = np.zeros(max(entries, 1), np.uint32), np.zeros(max(entries, 1), np.uint32)
+        entry_count = np.zeros(max(entries, 1), np.uint16)
+        dense, sparse = np.zeros(max(bitmaps, 1) * WORDS, np.uint64), np.zeros(max(listed, 1), np.uint16)
+        with nogil:
+            _fill(
+                codes, starts, rows, counts, touched, block_start,
+                entry_code, entry_count, entry_at, dense, sparse,
+            )
+    finally:
+        free(counts)
+        free(touched)
+    arrays = {
+        "block_start": np.asarray(block_start), "block_cost": np.asarray(block_cost),
+        "entry_code": np.asarray(entry_code), "entry_count": np.asarray(entry_count),
+        "entry_at": np.asarray(entry_at), "dense": np.asarray(dense), "sparse": np.asarray(sparse),
+    }
+    if size * blocks <= rows // 4:
+        entry_of = np.zeros(max(size * blocks, 1), np.uint32)
+        for block in range(blocks):
+            for entry in range(block_start[block], block_start[block + 1]):
+                entry_of[block * size + entry_code[entry]] = <uint32_t>entry + 1
+        arrays["entry_of"] = np.asarray(entry_of)
+    return arrays
 
 
 def _check(const uint32_t[::1] codes, size, const uint32_t[::1] starts):
@@ -147,10 +284,10 @@ cdef void _measure(
         for i in range(found):
             if counts[touched[i]] > DENSE:
                 bitmaps[0] += 1
-                cost += 16
+                cost += 8
             else:
                 listed[0] += counts[touched[i]]
-                cost += counts[touched[i]] + 2
+                cost += counts[touched[i]] + 4
             counts[touched[i]] = 0
         block_cost[block] = <uint32_t>cost
 
@@ -212,46 +349,76 @@ cdef inline void _put(
 cdef class IntColumn:
     """Whole numbers of a column (int64, ABSENT for none) with their bounds by block; never changed once made.
 
-    Kept in 32 bits where all values fit. `values` is what the kernels read: int32 with its smallest value for absent,
-    or int64.
+    Kept in 16 bits above a base or in 32 bits where all values fit. `ordered` adds the rows in order of value.
     """
 
     def __init__(self, const int64_t[::1] values not None):
-        self.rows = values.shape[0]
-        cdef Py_ssize_t blocks = (self.rows + BLOCK - 1) // BLOCK
+        cdef Py_ssize_t rows = values.shape[0], blocks = (rows + BLOCK - 1) // BLOCK
         cdef int64_t[::1] low = np.full(max(blocks, 1), INT64_MAX, np.int64)
         cdef int64_t[::1] high = np.full(max(blocks, 1), INT64_MIN, np.int64)
         cdef uint8_t[::1] gaps = np.zeros(max(blocks, 1), np.uint8)
         with nogil:
             _bounds(values, low, high, gaps)
-        cdef const int32_t[::1] narrow
-        cdef const int64_t[::1] broad
-        self.view.narrow, self.view.broad = NULL, NULL
-        if np.asarray(low).min() > INT32_MIN and np.asarray(high).max() <= INT32_MAX:
-            wide = np.asarray(values)
-            self.values = np.where(wide == ABSENT, np.int64(INT32_MIN), wide).astype(np.int32)
-            narrow = self.values
-            if self.rows:
-                self.view.narrow = &narrow[0]
+        wide = np.asarray(values)
+        least, most, base = int(np.asarray(low).min()), int(np.asarray(high).max()), 0
+        if least > most or most - least < 65535:
+            base = least if least <= most else 0
+            kept = np.where(wide == ABSENT, np.int64(65535), wide - np.int64(base)).astype(np.uint16)
+        elif least > INT32_MIN and most <= INT32_MAX:
+            kept = np.where(wide == ABSENT, np.int64(INT32_MIN), wide).astype(np.int32)
         else:
-            self.values = np.array(values)
-            broad = self.values
-            self.view.broad = &broad[0]
-        self.view.low, self.view.high, self.view.gaps = &low[0], &high[0], &gaps[0]
-        self._kept = (self.values, np.asarray(low), np.asarray(high), np.asarray(gaps))
+            kept = np.array(wide)
+        self._adopt(rows, base, {
+            "values": kept, "low": np.asarray(low), "high": np.asarray(high), "gaps": np.asarray(gaps),
+        })
+
+    @staticmethod
+    def restored(rows, base, arrays):
+        """A column of arrays that `arrays` of another told; they are believed."""
+        cdef IntColumn column = IntColumn.__new__(IntColumn)
+        column._adopt(rows, base, dict(arrays))
+        return column
+
+    def _adopt(self, Py_ssize_t rows, int64_t base, dict arrays):
+        cdef IntView* view = &self.view
+        self.rows, self.base, self.arrays = rows, base, arrays
+        view.base = base
+        kind = arrays["values"].dtype
+        if kind == np.uint16:
+            view.tiny = <const uint16_t*>_address(arrays["values"])
+        elif kind == np.int32:
+            view.narrow = <const int32_t*>_address(arrays["values"])
+        else:
+            view.broad = <const int64_t*>_address(arrays["values"])
+        view.low, view.high = <const int64_t*>_address(arrays["low"]), <const int64_t*>_address(arrays["high"])
+        view.gaps = <const uint8_t*>_address(arrays["gaps"])
+        view.order = <const uint32_t*>_address(arrays.get("order"))
+
+    def ordered(self, by_id):
+        """Keeps the rows in order of value, absent ones last, those of one value in the order of `by_id` (uint32)."""
+        values = self.wide()[by_id]
+        values[values == ABSENT] = INT64_MAX
+        order = np.ascontiguousarray(by_id[np.argsort(values, kind="stable")], np.uint32)
+        if order.shape[0] != self.rows:
+            raise ValueError("by_id must name each row once")
+        self.arrays["order"] = order
+        self.view.order = <const uint32_t*>_address(order)
 
     def wide(self):
         """The values as given: int64 with ABSENT."""
-        if self.values.dtype == np.int64:
-            return self.values
-        wide = self.values.astype(np.int64)
-        wide[wide == INT32_MIN] = ABSENT
+        values = self.arrays["values"]
+        wide = values.astype(np.int64)
+        if values.dtype == np.uint16:
+            wide += self.base
+            wide[values == 65535] = ABSENT
+        elif values.dtype == np.int32:
+            wide[values == INT32_MIN] = ABSENT
         return wide
 
     @property
     def nbytes(self):
         """Bytes held by the arrays."""
-        return sum(array.nbytes for array in self._kept)
+        return sum(array.nbytes for array in self.arrays.values())
 
 
 cdef void _bounds(const int64_t[::1] values, int64_t[::1] low, int64_t[::1] high, uint8_t[::1] gaps) noexcept nogil:

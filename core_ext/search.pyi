@@ -1,21 +1,25 @@
-"""Criteria search over one segment by blocks of 4,096 rows: exact counts, facets, relaxations and the best rows."""
+"""Criteria search over segments by blocks of 4,096 rows: exact counts, facets, relaxations and the best rows."""
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core_ext.columns import CodeColumn, IntColumn
+from core_ext.gate import Gate
 from core_ext.program import Program
+from core_ext.shelf import Shelf
 
-def scan(
+class Found:
+    total: int
+    counters: NDArray[np.int64]  # program.counters
+    relaxed: list[int]  # program.filters
+    keys: list[tuple[int, ...]]  # of each hit, in the order of the page
+    ids: list[str]
+    shelves: list[int]
+    rows: list[int]
+
+def search(
     program: Program,
-    rows: int,
-    codes: tuple[CodeColumn | None, ...],
-    ints: tuple[IntColumn, ...],
-    bitmaps: tuple[NDArray[np.uint64], ...],  # const uint64_t[::1]
-    rank: NDArray[np.uint32],  # const uint32_t[::1], rows
-    after: int,
-    counters: NDArray[np.int64],  # int64_t[::1], added to
-    relaxed: NDArray[np.int64],  # int64_t[::1], filters, added to
-    top_keys: NDArray[np.int64],  # int64_t[:, ::1], limit x keys
-    top_rows: NDArray[np.uint32],  # uint32_t[::1], limit
-) -> tuple[int, int]: ...
+    shelves: tuple[Shelf, ...],
+    extra: tuple[tuple[NDArray[np.uint64], ...], ...] = (),  # const uint64_t[::1] each, for each shelf
+    gate: Gate | None = None,
+    serial: int = 0,
+) -> Found | None: ...

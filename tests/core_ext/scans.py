@@ -1,19 +1,27 @@
-"""A search kernel's segment and program as plain lists, and the answer by looking at every row: the kernel's oracle."""
+"""A search kernel's segments and program as plain lists, and the answer by looking at every row: the kernel's oracle."""
 
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from typing import Any, NamedTuple
+from uuid import UUID
 
 import numpy as np
+from numpy.typing import NDArray
 
 from core_ext.columns import ABSENT, CodeColumn, IntColumn
 from core_ext.program import Program
-from core_ext.search import scan
+from core_ext.search import search
+from core_ext.shelf import Shelf
 
 CODES, RANGE, BITMAP = range(3)
 BY_NUMBER, BY_TABLE, BY_SCORE = range(3)
 LAST = 2**63 - 1
+LISTS = 4
+"""The column of lists."""
+POSTED = (2, 3)
+"""Columns that keep the rows of each code."""
 
 
 class Plain(NamedTuple):
@@ -171,75 +179,84 @@ def plainly(plain: Plain, asked: Asked) -> Answer:
     return Answer(total, facets, relaxed, [(one[:-2], one[-1]) for one in ordered[: asked.limit]])
 
 
-def columns(plain: Plain) -> tuple[tuple[CodeColumn | None, ...], tuple[IntColumn, ...], tuple[Any, ...]]:
-    """The kernel's columns."""
-    codes = []
+def shelf(plain: Plain, first: int, last: int) -> Shelf:
+    """The kernel's columns of some of the rows; of the bitmaps all but the last."""
+    codes: list[CodeColumn | None] = []
     for number, (values, size) in enumerate(zip(plain.codes, plain.sizes, strict=True)):
         if values is None:
             codes.append(None)
             continue
+        values = values[first:last]
         flat = np.array([code for one in values for code in one], np.uint32)
-        starts = np.cumsum([0, *(len(one) for one in values)]).astype(np.uint32) if number == 4 else None
-        codes.append(CodeColumn(flat, size, starts))
-    words = (plain.rows + 63) // 64
-    bitmaps = []
-    for flags in plain.bitmaps:
-        packed = np.packbits(np.array([*flags, *[False] * (words * 64 - plain.rows)], np.bool_), bitorder="little")
-        bitmaps.append(packed.view(np.uint64))
-    return tuple(codes), tuple(IntColumn(np.array(one, np.int64)) for one in plain.ints), tuple(bitmaps)
+        starts = np.cumsum([0, *(len(one) for one in values)]).astype(np.uint32) if number == LISTS else None
+        codes.append(CodeColumn(flat, size, starts, postings=number in POSTED))
+    ranks = np.array(plain.rank[first:last], np.uint64)
+    ints = tuple(IntColumn(np.array(one[first:last], np.int64)) for one in plain.ints)
+    for column in ints[1:]:
+        column.ordered(np.argsort(ranks).astype(np.uint32))
+    ids = np.zeros((last - first, 2), ">u8")
+    ids[:, 1] = ranks + np.uint64(1)
+    bitmaps = tuple(packed(flags[first:last]) for flags in plain.bitmaps[:-1])
+    return Shelf(tuple(codes), ints, bitmaps, ids.view(np.uint8))
 
 
-def program_of(asked: Asked, sizes: list[int], relax: bool) -> Program:
-    """The program in its flat form."""
-    groups, filters, clauses = [0], [0], [0]
-    atoms: list[tuple[int, int, int, int, int, int]] = []
-    codes: list[int] = []
-    tables: list[int] = []
+def packed(flags: list[bool]) -> NDArray[np.uint64]:
+    """Flags as 64 words a block."""
+    room = -(-len(flags) // 4_096) * 4_096
+    bits = np.packbits(np.array([*flags, *[False] * (room - len(flags))], np.bool_), bitorder="little")
+    return bits.view(np.uint64)
+
+
+def program_of(asked: Asked, sizes: list[int], relax: bool) -> tuple[Program, list[int]]:
+    """The program, and the first counter of each facet."""
+    program = Program(limit=asked.limit, relax=relax)
 
     def add(clause: list[tuple[int, int, Any, Any]]) -> None:
+        program.clause()
         for kind, column, low, high in clause:
-            if kind == CODES:
-                atoms.append((CODES, column, len(codes), len(codes) + len(low), len(tables), sizes[column]))
-                codes.extend(sorted(low))
-                tables.extend(int(code in low) for code in range(sizes[column]))
+            if kind == CODES and len(low) % 2:
+                program.codes(column, low, sizes[column])
+            elif kind == CODES:
+                program.table(column, np.array([code in low for code in range(sizes[column])], np.uint8))
+            elif kind == RANGE:
+                program.range(column, low, high)
             else:
-                atoms.append((kind, column, low or 0, high or 0, 0, 0))
-        clauses.append(len(atoms))
+                program.bitmap(column)
 
     for group in asked.groups:
+        program.group()
         for one in group:
+            program.filter()
             for clause in one:
                 add(clause)
-            filters.append(len(clauses) - 1)
-        groups.append(len(filters) - 1)
+    if asked.scores:
+        program.scores()
     for clause in asked.scores:
         add(clause)
-    facets, first = [], 0
-    for column, group_number in asked.facets:
-        facets.append((column, group_number, first, sizes[column]))
-        first += sizes[column]
-    keys, key_tables = [], list[int]()
     for kind, column, descending, guard, guard_code, table in asked.keys:
-        keys.append((kind, column, int(descending), guard, guard_code, len(key_tables), len(table)))
-        key_tables += table
-    return Program(
-        groups=groups, filters=filters, clauses=clauses, atoms=atoms, codes=codes, tables=np.array(tables, np.uint8),
-        facets=facets, keys=keys, key_tables=np.array(key_tables, np.int64), relax=relax, cursor=asked.cursor,
-    )  # fmt: skip
+        if kind == BY_NUMBER:
+            program.by_number(column, descending, guard, guard_code)
+        elif kind == BY_TABLE:
+            program.by_table(column, np.array(table, np.int64), descending)
+        else:
+            program.by_score(descending)
+    if asked.cursor is not None:
+        program.resume(asked.cursor, asked.after.to_bytes(16, "big"))
+    return program, [program.facet(column, group, sizes[column]) for column, group in asked.facets]
 
 
-def scanned(plain: Plain, asked: Asked, relax: bool) -> Answer:
-    """The kernel's answer."""
-    program = program_of(asked, plain.sizes, relax)
-    counters, relaxed = np.zeros(program.counters, np.int64), np.zeros(program.filters, np.int64)
-    keys, rows = np.zeros((asked.limit, len(asked.keys)), np.int64), np.zeros(asked.limit, np.uint32)
-    codes, ints, bitmaps = columns(plain)
-    rank = np.array(plain.rank, np.uint32)
-    total, found = scan(program, plain.rows, codes, ints, bitmaps, rank, asked.after, counters, relaxed, keys, rows)
-    facets, first = [], 0
-    for column, _ in asked.facets:
-        counts = counters[first : first + plain.sizes[column]]
+def scanned(plain: Plain, asked: Asked, relax: bool, cuts: Sequence[int] = ()) -> Answer:
+    """The kernel's answer over segments that begin at `cuts`."""
+    program, firsts = program_of(asked, plain.sizes, relax)
+    edges = [0, *cuts, plain.rows]
+    pieces = list(zip(edges, edges[1:], strict=False))
+    extra = tuple((packed(plain.bitmaps[-1][first:last]),) for first, last in pieces)
+    found = search(program, tuple(shelf(plain, first, last) for first, last in pieces), extra)
+    assert found is not None
+    facets = []
+    for first, (column, _) in zip(firsts, asked.facets, strict=True):
+        counts = found.counters[first : first + plain.sizes[column]]
         facets.append({int(code): int(counts[code]) for code in np.flatnonzero(counts)})
-        first += plain.sizes[column]
-    top = [(tuple(key), row) for key, row in zip(keys[:found].tolist(), rows[:found].tolist(), strict=True)]
-    return Answer(total, facets, relaxed.tolist(), top)
+    rows = [edges[number] + row for number, row in zip(found.shelves, found.rows, strict=True)]
+    assert found.ids == [str(UUID(int=plain.rank[row] + 1)) for row in rows]
+    return Answer(found.total, facets, found.relaxed, list(zip(found.keys, rows, strict=True)))

@@ -26,6 +26,8 @@ def test_a_scan_answers_as_the_twin_does(seed: int) -> None:
         if not relax:
             expected = Answer(expected.total, expected.facets, [0] * len(expected.relaxed), expected.top)
         assert scanned(plain, asked, relax) == expected
+        cuts = sorted(rng.randrange(plain.rows + 1) for _ in range(rng.choice([1, 2, 5])))
+        assert scanned(plain, asked, relax, cuts) == expected
 
 
 def test_scans_at_once_do_not_disturb_each_other() -> None:

@@ -1,0 +1,450 @@
+"""Which rows of a block a query wants: masks of 4,096 bits, filter by filter."""
+
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdlib cimport calloc, free
+from libc.string cimport memcpy, memset
+
+from core_ext.columns cimport BLOCK, DENSE, WORDS, CodeView, IntView, code_at, value_at
+from core_ext.level cimport BlockLoops
+from core_ext.program cimport BITMAP, CODES, RANGE, Atom, Query
+from core_ext.shelf cimport ShelfView
+
+cdef extern from *:
+    """
+    #define lowest_bit(word) __builtin_ctzll(word)
+    """
+    int lowest_bit(unsigned long long word) nogil
+
+cdef enum:
+    ROW_BY_ROW = 48      # below so many candidates in a block each is looked at by itself
+    LOOK_AT_BLOCK = 700  # looking every row of a block up in a table is worth so many rows set from a posting
+
+
+cdef const CodeView* column_of(const Scan* s, Py_ssize_t number) noexcept nogil:
+    """The column; NULL where no row has a value."""
+    return s.shelf.codes[number] if number < s.shelf.code_columns else NULL
+
+
+cdef bint prepare(Scan* s) noexcept nogil:
+    """Finds the blocks worth a look and makes bitmaps of atoms that name many places; False without memory."""
+    cdef const Query* q = s.q
+    cdef Py_ssize_t words = (s.shelf.blocks + 63) >> 6, i
+    cdef uint64_t* once = s.blocks + words
+    cdef uint64_t* twice = once + words
+    cdef uint64_t* live
+    cdef uint64_t failed
+    cdef int group, clause, filter_
+    memset(s.dead, 0, q.groups * words * 8)
+    for group in range(q.groups):
+        live = s.dead + group * words
+        memset(live, 0xFF, words * 8)
+        if s.shelf.blocks & 63:
+            live[words - 1] = (<uint64_t>1 << (s.shelf.blocks & 63)) - 1
+        if q.relax and q.group_start[group + 1] - q.group_start[group] > 1:
+            continue  # what fails only one of several filters is told by their masks
+        for filter_ in range(q.group_start[group], q.group_start[group + 1]):
+            for clause in range(q.filter_start[filter_], q.filter_start[filter_ + 1]):
+                _blocks_of(s, clause, words, live, once)
+    for i in range(words):
+        once[i] = twice[i] = ~s.dead[i]
+    for group in range(1, q.groups):
+        for i in range(words):
+            failed = ~twice[i] & ~s.dead[group * words + i]
+            twice[i] |= once[i] & failed
+            once[i] |= failed
+    for i in range(words):
+        s.blocks[i] = ~(twice[i] if q.apart else once[i])
+    if s.shelf.blocks & 63:
+        s.blocks[words - 1] &= (<uint64_t>1 << (s.shelf.blocks & 63)) - 1
+    s.first_block, s.last_block = s.shelf.blocks, 0
+    cdef Py_ssize_t looks = 0
+    cdef uint64_t word
+    for i in range(words):
+        word = s.blocks[i]
+        while word:
+            looks += 1
+            s.first_block = min(s.first_block, i * 64 + lowest_bit(word))
+            s.last_block = i * 64 + lowest_bit(word) + 1
+            word &= word - 1
+    for i in range(q.groups * words):
+        s.dead[i] = ~s.dead[i]
+    for i in range(q.atoms):
+        if looks and not _gathered(s, i, looks):
+            return False
+    return True
+
+
+cdef void _blocks_of(const Scan* s, int clause, Py_ssize_t words, uint64_t* live, uint64_t* found) noexcept nogil:
+    """Keeps of `live` the blocks in which a row may meet the clause; `found` is scratch."""
+    cdef const Atom* atom
+    cdef const CodeView* view
+    cdef const uint64_t* present
+    cdef int at
+    cdef Py_ssize_t i, code
+    memset(found, 0, words * 8)
+    for at in range(s.q.clause_start[clause], s.q.clause_start[clause + 1]):
+        atom = s.q.atom + at
+        if atom.kind != CODES:
+            return
+        view = column_of(s, atom.column)
+        if view is NULL or view.present is NULL or atom.count > 64:
+            return
+        for i in range(atom.count):
+            code = s.q.codes[atom.first + i]
+            if code < view.size:
+                present = view.present + code * words
+                for code in range(words):
+                    found[code] |= present[code]
+    for i in range(words):
+        live[i] &= found[i]
+
+
+cdef bint _gathered(Scan* s, int at, Py_ssize_t looks) noexcept nogil:
+    """Sets the rows of an atom's codes from their postings, if that is less work than a look at every row."""
+    cdef const Atom* atom = s.q.atom + at
+    cdef const CodeView* view
+    cdef int64_t i, rows = 0
+    cdef Py_ssize_t code, place, stop
+    cdef uint32_t first = <uint32_t>(s.first_block * BLOCK), row
+    cdef int64_t last = s.last_block * BLOCK
+    cdef uint64_t* bits
+    if atom.kind != CODES or s.prepared[at] is not NULL:
+        return True
+    view = column_of(s, atom.column)
+    if view is NULL or view.postings is NULL:
+        return True
+    for i in range(atom.count):
+        code = s.q.codes[atom.first + i]
+        if code < view.size:
+            rows += view.posting_start[code + 1] - view.posting_start[code]
+    if rows * (s.last_block - s.first_block) > looks * LOOK_AT_BLOCK * s.shelf.blocks:
+        return True
+    bits = <uint64_t*>calloc(s.last_block * WORDS, sizeof(uint64_t))
+    if bits is NULL:
+        return False
+    s.prepared[at] = bits
+    for i in range(atom.count):
+        code = s.q.codes[atom.first + i]
+        if code >= view.size:
+            continue
+        place, stop = view.posting_start[code], view.posting_start[code + 1]
+        if first:
+            place = _lower(view.postings, place, stop, first)
+        while place < stop:
+            row = view.postings[place]
+            if row >= last:
+                break
+            bits[row >> 6] |= <uint64_t>1 << (row & 63)
+            place += 1
+    return True
+
+
+cdef inline Py_ssize_t _lower(const uint32_t* values, Py_ssize_t first, Py_ssize_t last, uint32_t value) noexcept nogil:
+    """The first place in an ascending stretch whose value is not below `value`."""
+    cdef Py_ssize_t middle
+    while first < last:
+        middle = (first + last) >> 1
+        if values[middle] < value:
+            first = middle + 1
+        else:
+            last = middle
+    return first
+
+
+cdef inline void _all(uint64_t* mask, int rows) noexcept nogil:
+    """Sets the block's rows."""
+    memset(mask, 0xFF, (rows >> 6) * 8)
+    if rows < BLOCK:
+        memset(mask + (rows >> 6), 0, (WORDS - (rows >> 6)) * 8)
+        if rows & 63:
+            mask[rows >> 6] = (<uint64_t>1 << (rows & 63)) - 1
+
+
+cdef bint conjunction(const Scan* s, Py_ssize_t block, int rows, int but, uint64_t* match) noexcept nogil:
+    """The rows of the block that pass all groups but number `but`; False if there are none."""
+    cdef int group
+    _all(match, rows)
+    for group in range(s.q.groups):
+        if group != but and not _pass_group(s, block, rows, group, match, False):
+            return False
+    return True
+
+
+cdef bint each_group(Scan* s, Py_ssize_t block, int rows) noexcept nogil:
+    """Fills the masks of every group; False as soon as every row of the block fails two groups or the scope.
+
+    `once` and `twice` are the two digits of a saturating count of failed groups: what fails only group g is
+    ~twice & ~grouped[g], so every "all but one" product comes from one pass.
+    """
+    cdef int group, i
+    cdef uint64_t* passed
+    cdef const BlockLoops* loops = s.loops
+    _all(s.alive, rows)
+    for group in range(s.q.groups):
+        passed = s.grouped + group * WORDS
+        memcpy(passed, s.alive, WORDS * 8)
+        _pass_group(s, block, rows, group, passed, s.q.group_start[group + 1] - s.q.group_start[group] > 1)
+        if group == 0:
+            for i in range(WORDS):
+                s.once[i] = s.twice[i] = ~passed[i]
+        else:
+            loops.fail(s.once, s.twice, s.alive, passed)
+        if not loops.and_not_into(s.alive, s.twice):
+            return False
+    return True
+
+
+cdef bint _pass_group(
+    const Scan* s, Py_ssize_t block, int rows, int group, uint64_t* passed, bint separately
+) noexcept nogil:
+    """Keeps the rows that pass the group; `separately`: with a mask of what each filter lets pass of them."""
+    cdef int f, clause
+    cdef bint any_left = True
+    cdef uint64_t* mask
+    cdef uint64_t candidates[WORDS]
+    if separately:
+        memcpy(candidates, passed, WORDS * 8)
+    for f in range(s.q.group_start[group], s.q.group_start[group + 1]):
+        mask = passed
+        if separately:
+            mask = s.masks + f * WORDS
+            memcpy(mask, candidates, WORDS * 8)
+        for clause in range(s.q.filter_start[f], s.q.filter_start[f + 1]):
+            if not _meet(s, block, rows, clause, mask):
+                if not separately:
+                    return False
+                break
+        if separately:
+            any_left = s.loops.and_into(passed, mask)
+    return any_left
+
+
+cdef void score(const Scan* s, Py_ssize_t block, int rows, const uint64_t* match) noexcept nogil:
+    """Fills the masks of the score clauses for the matching rows."""
+    cdef int clause
+    for clause in range(s.q.score_first, s.q.clauses):
+        memcpy(s.scored + (clause - s.q.score_first) * WORDS, match, WORDS * 8)
+        _meet(s, block, rows, clause, s.scored + (clause - s.q.score_first) * WORDS)
+
+
+cdef int failing_only(const Scan* s, int group, int left_out, const uint64_t* apart) noexcept nogil:
+    """Rows of the block that fail only filter `left_out` of a group of several."""
+    cdef uint64_t others[WORDS]
+    cdef int f
+    memcpy(others, apart, WORDS * 8)
+    s.loops.and_not_into(others, s.masks + left_out * WORDS)
+    for f in range(s.q.group_start[group], s.q.group_start[group + 1]):
+        if f != left_out:
+            s.loops.and_into(others, s.masks + f * WORDS)
+    return s.loops.count(others)
+
+
+cdef bint _meet(const Scan* s, Py_ssize_t block, int rows, int clause, uint64_t* mask) noexcept nogil:
+    """Keeps the rows of the mask that meet the clause; False if none is left."""
+    cdef int first = s.q.clause_start[clause], last = s.q.clause_start[clause + 1], at
+    cdef uint64_t met[WORDS]
+    cdef const uint64_t* ready
+    cdef bint everything = False
+    if last - first == 1:
+        ready = _bitmap(s, block, rows, s.q.atom + first, first, &everything)
+        if everything:
+            return s.loops.any(mask)
+        if ready is not NULL:
+            return s.loops.and_into(mask, ready)
+        if s.loops.count(mask) < ROW_BY_ROW:
+            return _row_by_row(s, block, s.q.atom + first, mask)
+    memset(met, 0, WORDS * 8)
+    for at in range(first, last):
+        ready = _bitmap(s, block, rows, s.q.atom + at, at, &everything)
+        if everything:
+            return s.loops.any(mask)
+        if ready is not NULL:
+            s.loops.or_into(met, ready)
+        elif s.q.atom[at].kind == RANGE:
+            _range(s.shelf.ints[s.q.atom[at].column], s.loops, block, rows, s.q.atom + at, met)
+        else:
+            _codes(s, block, rows, s.q.atom + at, met)
+    return s.loops.and_into(mask, met)
+
+
+cdef uint64_t NOTHING[WORDS]
+memset(NOTHING, 0, WORDS * 8)
+
+
+cdef inline Py_ssize_t _entry(const CodeView* view, Py_ssize_t block, uint32_t code) noexcept nogil:
+    """The entry of a code in a block, -1 if the block does not have it."""
+    cdef Py_ssize_t first = view.block_start[block], last = view.block_start[block + 1], middle
+    if view.entry_of is not NULL:
+        return <Py_ssize_t>view.entry_of[block * view.size + code] - 1
+    while first < last:
+        middle = (first + last) >> 1
+        if view.entry_code[middle] < code:
+            first = middle + 1
+        else:
+            last = middle
+    if first < <Py_ssize_t>view.block_start[block + 1] and view.entry_code[first] == code:
+        return first
+    return -1
+
+
+cdef const uint64_t* _bitmap(
+    const Scan* s, Py_ssize_t block, int rows, const Atom* atom, int at, bint* everything
+) noexcept nogil:
+    """The atom's rows where the block has them as a bitmap already; NULL if it does not. `everything`: all its rows."""
+    cdef const CodeView* view
+    cdef const IntView* ints
+    cdef Py_ssize_t entry
+    cdef uint32_t code
+    if atom.kind == BITMAP:
+        return s.bitmaps[atom.column] + block * WORDS
+    if atom.kind == RANGE:
+        ints = s.shelf.ints[atom.column]
+        if atom.low > atom.high or ints.high[block] < atom.low or ints.low[block] > atom.high:
+            return NOTHING
+        if ints.low[block] > ints.high[block]:
+            return NOTHING
+        everything[0] = atom.low <= ints.low[block] and ints.high[block] <= atom.high and not ints.gaps[block]
+        return NULL
+    if s.prepared[at] is not NULL:
+        return s.prepared[at] + block * WORDS
+    view = column_of(s, atom.column)
+    if view is NULL:
+        everything[0] = atom.count > 0 and s.q.codes[atom.first] == 0
+        return NOTHING
+    if atom.count != 1:
+        return NULL
+    code = s.q.codes[atom.first]
+    if code >= view.size:
+        return NOTHING
+    if view.bits:
+        return view.flat + (block * view.size + code) * WORDS
+    if view.block_start is NULL:
+        return NULL
+    entry = _entry(view, block, code)
+    if entry < 0:
+        return NOTHING
+    if view.entry_count[entry] == rows:
+        everything[0] = True
+        return NOTHING
+    return view.dense + <Py_ssize_t>view.entry_at[entry] * WORDS if view.entry_count[entry] > DENSE else NULL
+
+
+cdef inline bint _wanted(const Query* q, const Atom* atom, uint32_t code) noexcept nogil:
+    cdef int64_t i
+    if atom.table >= 0:
+        return code < atom.size and q.tables[atom.table + code]
+    for i in range(atom.count):
+        if q.codes[atom.first + i] == code:
+            return True
+    return False
+
+
+cdef bint _row_by_row(const Scan* s, Py_ssize_t block, const Atom* atom, uint64_t* mask) noexcept nogil:
+    """Keeps the rows of the mask for which the atom holds, looking at each."""
+    cdef int i
+    cdef uint64_t word, left = 0
+    cdef Py_ssize_t row, element, stop
+    cdef int64_t value
+    cdef bint holds
+    cdef const CodeView* view
+    for i in range(WORDS):
+        word = mask[i]
+        while word:
+            row = block * BLOCK + i * 64 + lowest_bit(word)
+            if atom.kind == RANGE:
+                value = value_at(s.shelf.ints[atom.column], row)
+                holds = atom.low <= value <= atom.high and value != (<int64_t>1) << 63
+            else:
+                view = s.shelf.codes[atom.column]
+                if view.starts is NULL:
+                    holds = _wanted(s.q, atom, code_at(view, row))
+                else:
+                    holds = False
+                    element, stop = view.starts[row], view.starts[row + 1]
+                    while element < stop and not holds:
+                        holds = _wanted(s.q, atom, code_at(view, element))
+                        element += 1
+            if not holds:
+                mask[i] &= ~(word & -word)
+            word &= word - 1
+        left |= mask[i]
+    return left != 0
+
+
+cdef void _range(
+    const IntView* view, const BlockLoops* loops, Py_ssize_t block, int rows, const Atom* atom, uint64_t* met
+) noexcept nogil:
+    """Adds the rows in the range; some of the block are and some may not be."""
+    cdef int64_t low = max(atom.low, view.low[block]), high = min(atom.high, view.high[block])
+    cdef Py_ssize_t first = block * BLOCK
+    if view.tiny is not NULL:
+        loops.range_u16(view.tiny + first, rows, <uint16_t>(low - view.base), <uint16_t>(high - view.base), met)
+    elif view.narrow is not NULL:
+        loops.range_i32(view.narrow + first, rows, <int32_t>low, <int32_t>high, met)
+    else:
+        loops.range_i64(view.broad + first, rows, low, high, met)
+
+
+cdef void _codes(const Scan* s, Py_ssize_t block, int rows, const Atom* atom, uint64_t* met) noexcept nogil:
+    """Adds the rows that have one of the codes: by the codes' bitmaps and lists, or by a look at every row."""
+    cdef const CodeView* view = s.shelf.codes[atom.column]
+    cdef const uint32_t* codes = s.q.codes + atom.first
+    cdef Py_ssize_t entry, first, last
+    cdef int64_t i
+    if view.bits:
+        for i in range(atom.count):
+            if codes[i] < view.size:
+                s.loops.or_into(met, view.flat + (block * view.size + codes[i]) * WORDS)
+        return
+    if view.block_start is NULL:
+        _look_up(s, view, block * BLOCK, rows, atom, met)
+        return
+    first, last = view.block_start[block], view.block_start[block + 1]
+    if atom.table >= 0 and (last - first) < 4 * atom.count:
+        for entry in range(first, last):
+            if view.entry_code[entry] < atom.size and s.q.tables[atom.table + view.entry_code[entry]]:
+                _add(s, view, entry, met)
+        return
+    for i in range(atom.count):
+        if codes[i] < view.size:
+            entry = _entry(view, block, codes[i])
+            if entry >= 0:
+                _add(s, view, entry, met)
+
+
+cdef inline void _add(const Scan* s, const CodeView* view, Py_ssize_t entry, uint64_t* met) noexcept nogil:
+    if view.entry_count[entry] > DENSE:
+        s.loops.or_into(met, view.dense + <Py_ssize_t>view.entry_at[entry] * WORDS)
+    else:
+        s.loops.set_rows(view.sparse + view.entry_at[entry], view.entry_count[entry], met)
+
+
+cdef void _look_up(
+    const Scan* s, const CodeView* view, Py_ssize_t first, int rows, const Atom* atom, uint64_t* met
+) noexcept nogil:
+    """Adds the rows of a column without entries that have one of the codes."""
+    cdef const BlockLoops* loops = s.loops
+    cdef const uint8_t* table
+    cdef int64_t i
+    cdef uint32_t code
+    if atom.table >= 0 and atom.size >= view.size:
+        table = s.q.tables + atom.table
+        if view.narrow is not NULL:
+            loops.table_u16(view.narrow + first, rows, table, met)
+        elif view.broad is not NULL:
+            loops.table_u32(view.broad + first, rows, table, met)
+        else:
+            for i in range(rows):
+                if table[view.tiny[first + i]]:
+                    met[i >> 6] |= <uint64_t>1 << (i & 63)
+        return
+    for i in range(atom.count):
+        code = s.q.codes[atom.first + i]
+        if code >= view.size:
+            continue
+        if view.narrow is not NULL:
+            loops.equal_u16(view.narrow + first, rows, <uint16_t>code, met)
+        elif view.broad is not NULL:
+            loops.equal_u32(view.broad + first, rows, code, met)
+        else:
+            loops.equal_u8(view.tiny + first, rows, <uint8_t>code, met)
