@@ -68,7 +68,7 @@ def test_rows_segments_and_distances_that_are_not_there_are_refused() -> None:
         ([0], [0], np.array([-1.0])),
         ([0], [0], np.array([math.inf])),
     ):
-        with pytest.raises(ValueError, match="there is no|not of one length"):
+        with pytest.raises(ValueError, match=r"there is no|not of one length"):
             items(held, segments, rows, guarded=False, distances=far)
     empty, starts, cuts = np.zeros(0, np.uint8), np.array([0, 4], np.int64), np.array([1], np.uint32)
     with pytest.raises(ValueError, match="damaged"):
