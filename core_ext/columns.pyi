@@ -47,3 +47,4 @@ def gather_lists(
     codes: NDArray[np.uint32],  # const uint32_t[::1]
     order: NDArray[np.uint32],  # const uint32_t[::1]
 ) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]: ...
+def set_bit(bits: NDArray[np.uint64], place: int, value: bool) -> None: ...  # uint64_t[::1]

@@ -447,3 +447,13 @@ def gather_lists(
                 new_codes[at] = codes[j]
                 at += 1
     return np.asarray(new_starts), np.asarray(new_codes)
+
+
+def set_bit(uint64_t[::1] bits not None, Py_ssize_t place, bint value):
+    """Sets or clears one bit; the caller keeps readers out meanwhile."""
+    if not 0 <= place < bits.shape[0] * 64:
+        raise IndexError("there is no such bit")
+    if value:
+        bits[place >> 6] |= <uint64_t>1 << (place & 63)
+    else:
+        bits[place >> 6] &= ~(<uint64_t>1 << (place & 63))

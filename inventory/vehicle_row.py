@@ -62,6 +62,11 @@ class VehicleRow(msgspec.Struct, kw_only=True, frozen=True):
     longitude: float | None = None
 
     @property
+    def shown(self) -> bool:
+        """Whether guests and customers may see it in the statuses in which cars are offered."""
+        return self.visibility == "PUBLIC" and not self.holds
+
+    @property
     def offered(self) -> bool:
         """Whether guests and customers may see it."""
-        return self.visibility == "PUBLIC" and not self.holds and self.status in OFFERED
+        return self.shown and self.status in OFFERED

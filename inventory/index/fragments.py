@@ -91,3 +91,14 @@ def assemble(head: bytes, tail: bytes, distance_km: float | None, with_distance:
         return msgspec.Raw(head + tail + b"}")
     distance = b"null" if distance_km is None else b"%.3f" % distance_km
     return msgspec.Raw(head + tail + b',"distance_km":' + distance + b"}")
+
+
+def with_status(head: bytes, status: str, version: int) -> bytes:
+    """What all see of a vehicle, as `render` wrote it, with another status and version.
+
+    A quote inside a text is written with a backslash before it, so the first `"status":` after the condition is the
+    vehicle's own, and the version is the last property.
+    """
+    first = head.index(b',"status":"') + len(b',"status":"')
+    last = head.rindex(b',"version":') + len(b',"version":')
+    return b"%b%b%b%d" % (head[:first], status.encode(), head[head.index(b'"', first) : last], version)

@@ -1,4 +1,4 @@
-"""An immutable part of the stock, rows sorted by make, model, trim and colour, and views of what lives of it."""
+"""A part of the stock, rows sorted by make, model, trim and colour, and views of what lives of it in which status."""
 
 from __future__ import annotations
 
@@ -9,11 +9,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core_ext import strings
-from core_ext.columns import CodeColumn, IntColumn, gather_lists
-from inventory.index.table import Arena, Numbers, RowTable, Words, joined, take
-from inventory.index.vocabulary import COLUMN, OPTIONS, Vocabulary
+from core_ext.columns import BLOCK_ROWS, CodeColumn, IntColumn, gather_lists, set_bit
+from core_ext.ids import Ids
+from core_ext.shelf import Shelf
+from inventory.index.fragments import with_status
+from inventory.index.table import Numbers, RowTable, Words, joined, take
+from inventory.index.vocabulary import COLUMN, INT, OPTIONS, PLACE, Vocabulary
+from inventory.vehicle_row import OFFERED
 
 Bits = NDArray[np.uint64]
+POSTED = (PLACE, COLUMN["location_id"])
+"""Columns that keep the rows of each code: few of very many codes are asked for."""
+ORDERED = ("price_minor", "odometer_km", "in_stock_since", "model_year")
+"""Numbers whose order a segment keeps if it is large."""
+STATUS = COLUMN["status"]
 
 
 class WordIndex(NamedTuple):
@@ -34,57 +43,53 @@ class WordIndex(NamedTuple):
 
 
 class Segment:
-    """Rows that never change; made by `build`. Whether a row is still alive is told by the views of it."""
+    """Rows that come and go together; made by `build`. Of what a row says only its status and version ever change."""
 
     def __init__(self, table: RowTable, vocabulary: Vocabulary):
         self.rows = table.rows
         self.codes = tuple(
             CodeColumn(table.options, len(vocabulary.options), table.option_starts) if number == OPTIONS
-            else CodeColumn(table.codes[number], vocabulary.size(number)) if number in table.codes
+            else CodeColumn(table.codes[number], vocabulary.size(number), postings=number in POSTED)
+            if number in table.codes
             else None
             for number in range(vocabulary.columns)
         )  # fmt: skip
         self.ints = tuple(IntColumn(values) for values in table.ints)
-        self.offered = pack(table.offered)
+        statuses = vocabulary.text("status")
+        self.offered_codes = frozenset(code for status in OFFERED if (code := statuses.find(status)) is not None)
+        self.shown = pack(table.shown)
+        self.offered = pack(table.shown & np.isin(table.codes[STATUS], list(self.offered_codes)))
         self.network = pack(table.network)
-        self.ids = table.ids
-        self.id_order = strings.sort(*table.ids)
-        self.id_rank = np.empty(table.rows, np.uint32)
-        self.id_rank[self.id_order] = np.arange(table.rows, dtype=np.uint32)
+        self.ids = Ids(table.ids)
+        if table.rows >= BLOCK_ROWS:
+            by_id = self.ids.order()
+            for name in ORDERED:
+                self.ints[INT[name]].ordered(by_id)
         self.fragments = table.fragments
         self.cuts = table.cuts
         self.open_words = WordIndex.of(table.open_words)
         self.guarded_words = WordIndex.of(table.guarded_words)
+        self.changed: dict[int, tuple[str, int]] = {}
+        """Status and version of the rows where they are no longer those of the fragment."""
         self._spellings: dict[tuple[int, str], NDArray[np.int64]] = {}
-
-    def find(self, key: str) -> int:
-        """The row of an id, -1 if it has none."""
-        return strings.find(*self.ids, self.id_order, key.encode(errors="surrogatepass"))
-
-    def id_at(self, row: int) -> str:
-        """The id of a row."""
-        return self.ids.at(row).decode()
-
-    def ids_upto(self, key: str) -> int:
-        """How many ids are not after `key`."""
-        return strings.upto(*self.ids, self.id_order, key.encode())
 
     def fragment(self, row: int, guarded: bool) -> tuple[bytes, bytes]:
         """The row's JSON: what all see, and the guarded tail (empty for a guarded audience)."""
         start, stop = self.fragments.starts[row], self.fragments.starts[row + 1]
         cut = start + self.cuts[row]
         head = self.fragments.blob[start:cut].tobytes()
+        if row in self.changed:
+            head = with_status(head, *self.changed[row])
         return head, b"" if guarded else self.fragments.blob[cut:stop].tobytes()
 
-    def codes_of(self, column: int, rows: Numbers) -> NDArray[np.uint16] | Numbers:
+    def codes_of(self, column: int, rows: Numbers) -> Numbers:
         """The codes that rows have in a column: one a row, or all options of all of them."""
         found = self.codes[column] if column < len(self.codes) else None
         if found is None:
             return np.zeros(len(rows), np.uint32)
         if found.starts is None:
-            taken: NDArray[np.uint16] | Numbers = found.codes[rows]
-            return taken
-        return gather_lists(found.starts, found.codes.astype(np.uint32), rows)[1]
+            return found.take(rows)
+        return gather_lists(found.starts, found.codes(), rows)[1]
 
     def of_kind(self, rows: Numbers, kind: str) -> Numbers:
         """Those of the rows that belong to a class: all, network or offered."""
@@ -99,83 +104,109 @@ class Segment:
         counts = self._spellings.get((column, kind))
         if counts is None:
             rows = self.of_kind(np.arange(self.rows, dtype=np.uint32), kind)
-            counts = np.bincount(self.codes_of(column, rows), minlength=1)
+            found = self.codes[column] if column < len(self.codes) else None
+            counts = np.bincount(self.codes_of(column, rows), minlength=1 if found is None else found.size)
             self._spellings[column, kind] = counts
         return counts
+
+    def change_status(self, row: int, code: int, status: str, version: int) -> None:
+        """Gives a row another status in place; readers are kept out by the caller."""
+        column = self.codes[STATUS]
+        assert column is not None
+        if self._spellings:
+            self._weigh(row, -1)
+        column.change(row, code)
+        set_bit(self.offered, row, code in self.offered_codes and bool(int(self.shown[row >> 6]) >> (row & 63) & 1))
+        self.changed[row] = (status, version)
+        if self._spellings:
+            self._weigh(row, 1)
+
+    def _weigh(self, row: int, weight: int) -> None:
+        """Adds a row to the spellings counted so far, or takes it away."""
+        rows = np.array([row], np.uint32)
+        for (column, kind), counts in self._spellings.items():
+            counts[self.codes_of(column, self.of_kind(rows, kind))] += weight
 
     def table(self, rows: Numbers) -> RowTable:
         """The given rows taken apart again."""
         options = self.codes[OPTIONS]
         assert options is not None
         assert options.starts is not None
+        fragments, cuts = self.fragments, self.cuts
+        changed = dict(self.changed)  # a merge takes rows apart while others change
+        if changed:
+            heads = {row: self.fragment(row, guarded=False) for row in changed}
+            fragments = fragments.replaced({row: head + tail for row, (head, tail) in heads.items()})
+            cuts = cuts.copy()
+            for row, (head, _) in heads.items():
+                cuts[row] = len(head)
         whole = RowTable(
             rows=self.rows,
             codes={
-                number: column.codes.astype(np.uint32)
+                number: column.codes()
                 for number, column in enumerate(self.codes)
                 if column is not None and number != OPTIONS
             },
             option_starts=options.starts,
-            options=options.codes.astype(np.uint32),
+            options=options.codes(),
             ints=tuple(column.wide() for column in self.ints),
-            offered=unpack(self.offered, self.rows),
             network=unpack(self.network, self.rows),
-            ids=self.ids,
-            fragments=self.fragments,
-            cuts=self.cuts,
+            shown=unpack(self.shown, self.rows),
+            ids=self.ids.ids,
+            fragments=fragments,
+            cuts=cuts,
             open_words=self.open_words.words,
             guarded_words=self.guarded_words.words,
         )
         return take(whole, rows)
 
 
-class View(NamedTuple):
-    """A segment with the rows of it that are alive; changing it makes another view."""
+class View:
+    """A segment with the rows of it that are alive; rows die in place, readers kept out by the caller."""
 
-    segment: Segment
-    live: Bits
-    dead: Numbers
-    """The rows that are not."""
+    def __init__(self, segment: Segment):
+        self.segment = segment
+        self.live = pack(np.ones(segment.rows, np.bool_))
+        self.shelf = Shelf(segment.codes, segment.ints, (self.live, segment.offered, segment.network), segment.ids.ids)
+        self._dead: list[int] = []
 
     @property
     def rows(self) -> int:
         """How many rows are alive."""
-        return self.segment.rows - len(self.dead)
+        return self.segment.rows - len(self._dead)
 
-    @classmethod
-    def whole(cls, segment: Segment) -> View:
-        """With every row alive."""
-        return cls(segment, pack(np.ones(segment.rows, np.bool_)), np.zeros(0, np.uint32))
+    @property
+    def dead(self) -> Numbers:
+        """The rows that are not."""
+        return np.array(self._dead, np.uint32)
 
     def is_live(self, row: int) -> bool:
         """Whether a row is alive."""
         return bool((int(self.live[row >> 6]) >> (row & 63)) & 1)
 
-    def without(self, rows: Numbers) -> View:
-        """The same with more rows dead; each must have been alive and stand once."""
-        if not len(rows):
-            return self
-        live = self.live.copy()
-        np.bitwise_and.at(live, rows >> 6, ~(np.uint64(1) << (rows & 63).astype(np.uint64)))
-        return View(self.segment, live, np.concatenate((self.dead, rows)))
+    def kill(self, rows: Sequence[int]) -> None:
+        """Ends rows, so far as they are alive."""
+        for row in rows:
+            if self.is_live(row):
+                set_bit(self.live, row, False)
+                self._dead.append(row)
 
-    def find(self, key: str) -> int:
+    def find(self, key: bytes) -> int:
         """The live row of an id, or -1."""
-        row = self.segment.find(key)
+        row = self.segment.ids.find(key)
         return row if row >= 0 and self.is_live(row) else -1
 
-    def without_ids(self, keys: Arena) -> View:
-        """The same with the rows of these ids dead, so far as it has them; no id stands twice."""
-        rows = strings.find_each(*self.segment.ids, self.segment.id_order, *keys)
-        rows = rows[rows >= 0]
-        alive = (self.live[rows >> 6] >> (rows & 63).astype(np.uint64)) & np.uint64(1) == 1
-        return self.without(rows[alive].astype(np.uint32))
+    def rows_of(self, keys: NDArray[np.uint8]) -> list[int]:
+        """The rows of ids, so far as the segment has them."""
+        rows = self.segment.ids.find_each(keys)
+        found: list[int] = rows[rows >= 0].tolist()
+        return found
 
 
 def pack(flags: NDArray[np.bool_]) -> Bits:
-    """Flags as 64-bit words, row 0 lowest."""
+    """Flags as 64 words for each block of rows, row 0 lowest."""
     packed = np.packbits(flags, bitorder="little")
-    return np.concatenate((packed, np.zeros(-len(packed) % 8, np.uint8))).view(np.uint64)
+    return np.concatenate((packed, np.zeros(-len(packed) % (BLOCK_ROWS // 8), np.uint8))).view(np.uint64)
 
 
 def unpack(bits: Bits, rows: int) -> NDArray[np.bool_]:
@@ -198,9 +229,10 @@ def build(table: RowTable, vocabulary: Vocabulary) -> tuple[Segment, Numbers]:
     return Segment(take(table, order), vocabulary), order
 
 
-def combine(views: Sequence[View], vocabulary: Vocabulary) -> tuple[Segment, list[NDArray[np.int64]]]:
-    """One segment of the live rows of several views, and for each view where its rows went (-1: dead)."""
-    kept = [np.flatnonzero(unpack(view.live, view.segment.rows)).astype(np.uint32) for view in views]
+def combine(
+    views: Sequence[View], kept: Sequence[Numbers], vocabulary: Vocabulary
+) -> tuple[Segment, list[NDArray[np.int64]]]:
+    """One segment of some rows of several views, and for each view where its rows went (-1: nowhere)."""
     segment, order = build(joined([v.segment.table(rows) for v, rows in zip(views, kept, strict=True)]), vocabulary)
     places = np.empty(len(order), np.int64)
     places[order] = np.arange(len(order))
@@ -211,3 +243,8 @@ def combine(views: Sequence[View], vocabulary: Vocabulary) -> tuple[Segment, lis
         moved.append(where)
         first += len(rows)
     return segment, moved
+
+
+def living(view: View) -> Numbers:
+    """The live rows of a view."""
+    return np.flatnonzero(unpack(view.live, view.segment.rows)).astype(np.uint32)

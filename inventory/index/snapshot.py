@@ -1,9 +1,11 @@
-"""One state of the whole stock: immutable, so that a search sees a change entirely or not at all."""
+"""One state of the whole stock, as a search enters it."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
+from core_ext.gate import Gate
+from core_ext.shelf import Shelf
 from inventory.index.segment import View
 from inventory.index.vocabulary import Vocabulary
 
@@ -14,16 +16,30 @@ class Snapshot(NamedTuple):
     views: tuple[View, ...]
     vocabulary: Vocabulary
     as_of: str
+    gate: Gate
+    """Keeps searches out while views change in place."""
+    serial: int
+    """The gate's count of changes: what is read of the views holds as long as it is this."""
+
+    @property
+    def is_current(self) -> bool:
+        """Whether nothing has changed since the snapshot was taken."""
+        return self.gate.serial == self.serial
+
+    @property
+    def shelves(self) -> tuple[Shelf, ...]:
+        """The views as the kernel reads them."""
+        return tuple([view.shelf for view in self.views])
 
     @property
     def rows(self) -> int:
         """How many vehicles it holds."""
         return sum(view.rows for view in self.views)
 
-    def find(self, key: str) -> tuple[int, int] | None:
-        """Number of the view and row of an id; newest first, for that is where changed rows are."""
-        for number in range(len(self.views) - 1, -1, -1):
-            row = self.views[number].find(key)
+    def find(self, key: bytes) -> tuple[View, int] | None:
+        """The view and row of an id; newest first, for that is where changed rows are."""
+        for view in reversed(self.views):
+            row = view.find(key)
             if row >= 0:
-                return number, row
+                return view, row
         return None

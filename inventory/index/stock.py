@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, date, datetime
+from typing import TypeVar
 
 import msgspec
 import numpy as np
 
+from core_ext.gate import Gate
 from inventory.criteria import SearchPage, SearchRequest, checked
 from inventory.index.answer import Setting, answer
 from inventory.index.audience import Audience
-from inventory.index.fragments import assemble
-from inventory.index.segment import View, build, combine
+from inventory.index.fragments import assemble, render, with_status
+from inventory.index.segment import View, build, combine, living
 from inventory.index.snapshot import Snapshot
-from inventory.index.table import Arena, RowTable, encode, joined
-from inventory.index.vocabulary import COLUMN, Vocabulary
+from inventory.index.table import Numbers, RowTable, encode, id_bytes, ids_of, joined
+from inventory.index.vocabulary import COLUMN, PLACE, Vocabulary
 from inventory.vehicle_row import VehicleRow
 
 COMPACTED_ROWS = 1_024
@@ -30,6 +32,11 @@ STEP_ROWS = 64
 STEP_PAUSE = 50e-6
 """Changed rows are encoded so many at a time, with a pause in seconds between."""
 
+ATTEMPTS = 20
+"""So often a read starts again because something changed meanwhile, before it asks the writers to wait."""
+
+T = TypeVar("T")
+
 
 def utc_today() -> date:
     """The present day in UTC."""
@@ -39,8 +46,9 @@ def utc_today() -> date:
 class StockIndex:
     """Every vehicle that anybody may see, in memory.
 
-    `load`, `apply` and `merge` may be called from any thread and wait for each other where they must; `search`, `get`
-    and `count` never wait: each looks at one snapshot, which a writer replaces as a whole. Scans release the GIL.
+    `load`, `apply`, `change_status` and `merge` may be called from any thread and wait for each other where they must;
+    `search` and `get` see one state and no change by half: what changes in place does so while the kernel is kept out,
+    and a read that a change overtakes is done again. Scans release the GIL.
     """
 
     def __init__(
@@ -54,41 +62,66 @@ class StockIndex:
         """`secret` signs cursors; `currency` holds where criteria name none; `known_attributes`: the catalogue's."""
         self.known_attributes = known_attributes
         self._secret, self._currency, self._today = secret, currency, today
-        self._writing = threading.Lock()
+        self._gate = Gate()
+        self._writing = threading.RLock()
         self._merging = threading.Lock()
         self._held: frozenset[int] = frozenset()
         """Segments that a running merge has taken up: they are not compacted meanwhile."""
-        self._snapshot = Snapshot((), Vocabulary(), "")
+        self._restless: list[tuple[bytes, str, int]] = []
+        """Statuses that changed in place while a merge was running."""
+        self._snapshot = Snapshot((), Vocabulary(), "", self._gate, self._gate.serial)
 
     def load(self, rows: Sequence[VehicleRow], as_of: str = "") -> None:
         """Replaces everything. About 40 µs a row; of rows with one id the last stands."""
+        vocabulary = Vocabulary()
+        latest = list({row.id: row for row in rows}.values())
+        table = encode(latest, vocabulary) if latest else None
+        vocabulary.index_words()
+        self.take(table, vocabulary, as_of)
+
+    def take(self, table: RowTable | None, vocabulary: Vocabulary, as_of: str) -> None:
+        """Replaces everything by rows that are columns already; no id stands twice."""
         with self._merging, self._writing:
-            vocabulary = Vocabulary()
-            latest = list({row.id: row for row in rows}.values())
-            views: tuple[View, ...] = ()
-            if latest:
-                segment, _ = build(encode(latest, vocabulary), vocabulary)
-                views = (View.whole(segment),)
-            vocabulary.index_words()
-            self._snapshot = Snapshot(views, vocabulary, as_of)
+            views = () if table is None else (View(build(table, vocabulary)[0]),)
+            with self._gate:
+                self._publish(views, vocabulary, as_of)
 
     def apply(self, upserts: Sequence[VehicleRow], removed: Sequence[str], as_of: str) -> None:
         """Takes in one change as a whole; `as_of` names the state it leads to. An id in both is removed.
 
-        About 30 µs a row. Call it in a thread to keep an event loop free: it lets other threads run every few
-        milliseconds.
+        A car of which nothing but status and version is new changes in place, any other becomes a new row: about 30 µs
+        each. Call it in a thread to keep an event loop free: it lets other threads run every few milliseconds.
         """
         with self._writing:
-            gone, vocabulary = dict.fromkeys(removed), self._snapshot.vocabulary
+            gone, before = dict.fromkeys(removed), self._snapshot
             latest = [row for row in {row.id: row for row in upserts}.values() if row.id not in gone]
-            keys = Arena.of([key.encode() for key in (*gone, *(row.id for row in latest))])
-            views = [view.without_ids(keys) for view in self._snapshot.views]
-            if latest:
-                segment, _ = build(encoded_in_steps(latest, vocabulary), vocabulary)
-                vocabulary.index_words()
-                views.append(View.whole(segment))
-            views = self._compacted([view for view in views if view.rows])
-            self._snapshot = Snapshot(tuple(views), vocabulary, as_of)
+            flips, others = self._sorted_out(latest)
+            fresh: tuple[View, ...] = ()
+            if others:
+                fresh = (View(build(encoded_in_steps(others, before.vocabulary), before.vocabulary)[0]),)
+                before.vocabulary.index_words()
+            keys = ids_of([*gone, *(row.id for row in others)])
+            doomed = [(view, view.rows_of(keys)) for view in before.views]
+            with self._gate:
+                for view, rows in doomed:
+                    view.kill(rows)
+                for view, row, changed in flips:
+                    self._flip(view, row, changed.id, changed.status, changed.version)
+                views = tuple([view for view in (*before.views, *fresh) if view.rows])
+                self._publish(views, before.vocabulary, as_of)
+            self._compact()
+
+    def change_status(self, key: str, status: str, version: int, as_of: str) -> bool:
+        """Gives one car another status in place, about a microsecond; False if the index does not hold it."""
+        with self._writing:
+            snapshot = self._snapshot
+            place = snapshot.find(id_bytes(key))
+            if place is None:
+                return False
+            with self._gate:
+                self._flip(*place, key, status, version)
+                self._publish(snapshot.views, snapshot.vocabulary, as_of)
+            return True
 
     def merge(self) -> None:
         """Joins segments; for a background thread. Changes that arrive meanwhile are kept.
@@ -99,10 +132,13 @@ class StockIndex:
             with self._writing:
                 before = self._snapshot
                 taken = before.views[0 if self._outgrown(before) else 1 :]
+                if len(taken) < 2 and not any(len(view.dead) for view in taken):
+                    return
                 self._held = frozenset(id(view.segment) for view in taken)
+                kept = [living(view) for view in taken]
+                self._restless = []
             try:
-                if len(taken) > 1 or any(len(view.dead) for view in taken):
-                    self._replace(taken, before.vocabulary)
+                self._replace(taken, kept, before.vocabulary)
             finally:
                 self._held = frozenset()
 
@@ -116,20 +152,24 @@ class StockIndex:
 
         Malformed, UnknownProperty with pointers for a request against the rules; CursorInvalid.
         """
-        snapshot = self._snapshot
         setting = Setting(self._secret, self._currency, self._today())
-        return answer(snapshot, checked(request, self.known_attributes), audience, caller, setting)
+        request = checked(request, self.known_attributes)
+        return self._read(lambda snapshot: answer(snapshot, request, audience, caller, setting))
 
     def get(self, key: str, audience: Audience) -> msgspec.Raw | None:
         """One vehicle as JSON, or None if the audience does not see it."""
-        snapshot = self._snapshot
-        place = snapshot.find(key)
-        if place is None:
+        try:
+            wanted = id_bytes(key)
+        except ValueError:
             return None
-        view, row = snapshot.views[place[0]], place[1]
-        if not _sees(view, row, audience, snapshot.vocabulary):
-            return None
-        return assemble(*view.segment.fragment(row, audience.guarded), None, with_distance=False)
+
+        def look(snapshot: Snapshot) -> tuple[msgspec.Raw | None]:
+            place = snapshot.find(wanted)
+            if place is None or not _sees(*place, audience, snapshot.vocabulary):
+                return (None,)
+            return (assemble(*place[0].segment.fragment(place[1], audience.guarded), None, with_distance=False),)
+
+        return self._read(look)[0]
 
     @property
     def count(self) -> int:
@@ -141,12 +181,50 @@ class StockIndex:
         """The state that searches see."""
         return self._snapshot.as_of
 
-    def _compacted(self, views: list[View]) -> list[View]:
+    def _read(self, look: Callable[[Snapshot], T | None]) -> T:
+        """What `look` finds in one state; it answers None where a change came between."""
+        for _ in range(ATTEMPTS):
+            snapshot = self._snapshot
+            found = look(snapshot)
+            if found is not None and snapshot.is_current:
+                return found
+        with self._writing:
+            found = look(self._snapshot)
+            assert found is not None
+            return found
+
+    def _publish(self, views: tuple[View, ...], vocabulary: Vocabulary, as_of: str) -> None:
+        """Makes a state the present one; called inside the gate."""
+        self._snapshot = Snapshot(views, vocabulary, as_of, self._gate, self._gate.serial)
+
+    def _sorted_out(self, rows: Iterable[VehicleRow]) -> tuple[list[tuple[View, int, VehicleRow]], list[VehicleRow]]:
+        """Rows of which only status and version are new, with their places, and all others."""
+        flips: list[tuple[View, int, VehicleRow]] = []
+        others = []
+        for row in rows:
+            place = self._snapshot.find(id_bytes(row.id))
+            if place is not None and _is_the_same(*place, row, self._snapshot.vocabulary):
+                flips.append((*place, row))
+            else:
+                others.append(row)
+        return flips, others
+
+    def _flip(self, view: View, row: int, key: str, status: str, version: int) -> None:
+        code = self._snapshot.vocabulary.text("status").find(status)
+        if code is None:
+            raise ValueError(f"there is no status {status}")
+        view.segment.change_status(row, code, status, version)
+        if self._held:
+            self._restless.append((id_bytes(key), status, version))
+
+    def _compact(self) -> None:
         """Joins the newest segments as long as each is not at least twice as large as the next."""
-        while len(views) > 2 and self._may_join(views[-2], views[-1]):
-            segment, _ = combine(views[-2:], self._snapshot.vocabulary)
-            views[-2:] = [View.whole(segment)]
-        return views
+        while len(self._snapshot.views) > 2 and self._may_join(*self._snapshot.views[-2:]):
+            before = self._snapshot
+            last = before.views[-2:]
+            segment, _ = combine(last, [living(view) for view in last], before.vocabulary)
+            with self._gate:
+                self._publish((*before.views[:-2], View(segment)), before.vocabulary, before.as_of)
 
     def _may_join(self, older: View, newer: View) -> bool:
         if id(older.segment) in self._held or id(newer.segment) in self._held:
@@ -159,22 +237,25 @@ class StockIndex:
         changed = sum(view.rows for view in snapshot.views[1:]) + sum(len(view.dead) for view in snapshot.views[:1])
         return changed > max(SMALL_CHANGE_ROWS, snapshot.views[0].segment.rows // 16) if snapshot.views else False
 
-    def _replace(self, taken: Sequence[View], vocabulary: Vocabulary) -> None:
+    def _replace(self, taken: Sequence[View], kept: Sequence[Numbers], vocabulary: Vocabulary) -> None:
         """Puts one segment in the place of those of former views, less what has died since."""
-        segment, moved = combine(taken, vocabulary)
+        segment, moved = combine(taken, kept, vocabulary)
         with self._writing:
-            base = View.whole(segment)
-            present = {id(view.segment): view for view in self._snapshot.views}
+            joint = View(segment)
             for view, places in zip(taken, moved, strict=True):
-                now = present.get(id(view.segment))
-                dead = now.dead if now is not None else np.arange(view.segment.rows, dtype=np.uint32)
-                places = places[dead]
-                base = base.without(places[places >= 0].astype(np.uint32))
+                now = places[view.dead]
+                joint.kill(now[now >= 0].tolist())
+            for key, status, version in self._restless:
+                row = joint.find(key)
+                code = vocabulary.text("status").find(status)
+                if row >= 0 and code is not None:
+                    segment.change_status(row, code, status, version)
             views = self._snapshot.views
             first = next((i for i, view in enumerate(views) if id(view.segment) in self._held), len(views))
             fresh = [view for view in views[first:] if id(view.segment) not in self._held]
-            kept = [view for view in (*views[:first], base, *fresh) if view.rows]
-            self._snapshot = Snapshot(tuple(kept), vocabulary, self._snapshot.as_of)
+            remaining = tuple([view for view in (*views[:first], joint, *fresh) if view.rows])
+            with self._gate:
+                self._publish(remaining, vocabulary, self._snapshot.as_of)
 
 
 def encoded_in_steps(rows: Sequence[VehicleRow], vocabulary: Vocabulary) -> RowTable:
@@ -187,6 +268,15 @@ def encoded_in_steps(rows: Sequence[VehicleRow], vocabulary: Vocabulary) -> RowT
             time.sleep(STEP_PAUSE)
         tables.append(encode(rows[first : first + STEP_ROWS], vocabulary))
     return joined(tables)
+
+
+def _is_the_same(view: View, row: int, now: VehicleRow, vocabulary: Vocabulary) -> bool:
+    """Whether only status and version of a car have changed."""
+    head, tail = view.segment.fragment(row, guarded=False)
+    place = vocabulary.places.code_of(now.latitude, now.longitude)
+    if (with_status(head, now.status, now.version), tail) != render(now):
+        return False
+    return int(view.segment.codes_of(PLACE, np.array([row], np.uint32))[0]) == place
 
 
 def _sees(view: View, row: int, audience: Audience, vocabulary: Vocabulary) -> bool:

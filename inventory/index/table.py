@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -25,6 +25,7 @@ from inventory.index.words import fold, words_of
 from inventory.vehicle_row import VehicleRow
 
 Numbers = NDArray[np.uint32]
+Ids16 = NDArray[np.uint8]
 Flags = NDArray[np.bool_]
 LARGEST = 1 << 62
 """Whole numbers of a row lie within ± this, so that no sort key is taken for an absent one."""
@@ -50,6 +51,17 @@ class Arena(NamedTuple):
     def take(self, order: Numbers) -> Arena:
         """A new arena with copies of the strings in `order`."""
         return Arena(*strings.gather(self.blob, self.starts, order))
+
+    def replaced(self, texts: Mapping[int, bytes]) -> Arena:
+        """A new arena with other strings at some places."""
+        lengths = np.diff(self.starts)
+        pieces, first = [], 0
+        for place in sorted(texts):
+            lengths[place] = len(texts[place])
+            pieces += [self.blob[self.starts[first] : self.starts[place]], np.frombuffer(texts[place], np.uint8)]
+            first = place + 1
+        pieces.append(self.blob[self.starts[first] :])
+        return Arena(np.concatenate(pieces), np.concatenate(([0], np.cumsum(lengths))).astype(np.int64))
 
     @classmethod
     def joined(cls, arenas: Sequence[Arena]) -> Arena:
@@ -81,9 +93,11 @@ class RowTable(NamedTuple):
     option_starts: Numbers
     options: Numbers
     ints: tuple[NDArray[np.int64], ...]
-    offered: Flags
     network: Flags
-    ids: Arena
+    shown: Flags
+    """Public and without holds: offered, if the status is one in which cars are."""
+    ids: Ids16
+    """16 bytes a row."""
     fragments: Arena
     cuts: Numbers
     """Where the guarded tail of each fragment begins."""
@@ -92,7 +106,10 @@ class RowTable(NamedTuple):
 
 
 def encode(rows: Sequence[VehicleRow], vocabulary: Vocabulary) -> RowTable:
-    """Turns vehicles into columns; new values get codes. Writer only. ValueError for a number beyond ± LARGEST."""
+    """Turns vehicles into columns; new values get codes. Writer only.
+
+    ValueError for a number beyond ± LARGEST and for an id that is no UUID.
+    """
     codes = {
         number: _array([vocabulary.texts[number].code(getattr(row, name)) for row in rows])
         for number, name in enumerate(TEXT_COLUMNS)
@@ -108,14 +125,27 @@ def encode(rows: Sequence[VehicleRow], vocabulary: Vocabulary) -> RowTable:
         option_starts=option_starts,
         options=options,
         ints=_ints(rows),
-        offered=np.array([row.offered for row in rows], np.bool_),
         network=np.array([row.visibility in ("NETWORK", "PUBLIC") for row in rows], np.bool_),
-        ids=Arena.of([row.id.encode() for row in rows]),
+        shown=np.array([row.shown for row in rows], np.bool_),
+        ids=ids_of([row.id for row in rows]),
         fragments=Arena.of([head + tail for head, tail in rendered]),
         cuts=_array([len(head) for head, _ in rendered]),
         open_words=_words([(row.listing_number,) for row in rows]),
         guarded_words=_words(guarded),
     )
+
+
+def ids_of(texts: Iterable[str]) -> Ids16:
+    """The bytes of ids in the text form of UUIDs, a line each. ValueError for another text."""
+    return np.frombuffer(b"".join([id_bytes(text) for text in texts]), np.uint8).reshape(-1, 16)
+
+
+def id_bytes(text: str) -> bytes:
+    """The 16 bytes of an id in the text form of UUIDs; ValueError for another text."""
+    found = bytes.fromhex(text.replace("-", ""))
+    if len(found) != 16 or len(text) != 36:
+        raise ValueError("an id is the text of a UUID")
+    return found
 
 
 def _array(values: Sequence[int]) -> Numbers:
@@ -197,9 +227,9 @@ def take(table: RowTable, order: Numbers) -> RowTable:
         option_starts=option_starts,
         options=options,
         ints=tuple(values[order] for values in table.ints),
-        offered=table.offered[order],
         network=table.network[order],
-        ids=table.ids.take(order),
+        shown=table.shown[order],
+        ids=table.ids[order],
         fragments=table.fragments.take(order),
         cuts=table.cuts[order],
         open_words=table.open_words.moved(places),
@@ -222,9 +252,9 @@ def joined(tables: Sequence[RowTable]) -> RowTable:
         option_starts=np.concatenate([*starts, option_shifts[-1:]]).astype(np.uint32),
         options=np.concatenate([t.options for t in tables]),
         ints=tuple(np.concatenate([t.ints[i] for t in tables]) for i in range(len(INT_COLUMNS))),
-        offered=np.concatenate([t.offered for t in tables]),
         network=np.concatenate([t.network for t in tables]),
-        ids=Arena.joined([t.ids for t in tables]),
+        shown=np.concatenate([t.shown for t in tables]),
+        ids=np.concatenate([t.ids for t in tables]),
         fragments=Arena.joined([t.fragments for t in tables]),
         cuts=np.concatenate([t.cuts for t in tables]),
         open_words=_joined_words([t.open_words for t in tables], shifts),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from inventory.index.dictionary import AttributeDictionary, Codes, Dictionary
 from inventory.index.places import Places
+from inventory.vehicle_row import STATUSES
 
 TEXT_COLUMNS = (
     "make", "model", "trim", "body_style", "drivetrain", "fuel_type", "transmission", "exterior_color",
@@ -23,8 +24,10 @@ class Vocabulary:
     """Grows with the rows; never shrinks and never changes what a code means. One writer, any number of readers."""
 
     def __init__(self) -> None:
-        self.texts = tuple(Dictionary() for _ in TEXT_COLUMNS)
         self.options = Dictionary()
+        self.texts = tuple(Dictionary() for _ in TEXT_COLUMNS)
+        for status in STATUSES:  # known from the start, so that every segment can take any of them in place
+            self.text("status").code(status)
         self.places = Places()
         self.years: Codes[int] = Codes()
         self.price_bands: Codes[tuple[str, int]] = Codes()

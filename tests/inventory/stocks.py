@@ -6,6 +6,7 @@ import random
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 from hypothesis import strategies as st
 
@@ -86,7 +87,7 @@ def row_from(pick: Any, number: int, version: int = 1) -> VehicleRow:
         )
     }  # fmt: skip
     return VehicleRow(
-        id=f"v{number * 7919 % 10_007:05d}-{number}",
+        id=str(UUID(int=(number * 7919 % 10_007) << 64 | number)),
         version=version,
         listing_number=f"LST-{number:05d}",
         vin=pick(POOLS["number"]),
