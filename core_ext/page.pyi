@@ -14,12 +14,13 @@ class Fragments:
     ) -> None: ...
 
 def items(
-    fragments: tuple[Fragments, ...],
+    fragments: tuple[Fragments | None, ...],
     segments: Collection[int],
     rows: Collection[int],
     *,
     guarded: bool,
     distances: NDArray[np.float64] | None = None,  # const double[::1], rows
+    instead: dict[int, bytes] | None = None,
 ) -> bytes: ...
 
 class Labels:

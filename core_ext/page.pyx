@@ -95,14 +95,16 @@ cdef class Fragments:
         return 0
 
 
-def items(tuple fragments not None, segments, rows, *, bint guarded, distances=None):
+def items(tuple fragments not None, segments, rows, *, bint guarded, distances=None, dict instead=None):
     """The objects of rows (segment number and row each), joined by commas.
 
-    `guarded` leaves the guarded tails out. `distances`: kilometres by row, NaN is written as null.
+    `guarded` leaves the guarded tails out. `distances`: kilometres by row, NaN is written as null. `instead`: by place
+    on the page the text that stands for the fragment, without its closing brace.
     """
     cdef Py_ssize_t count = len(rows), size = 0, i = 0, number, row, first, length
     cdef const double[::1] kilometres = distances
     cdef Fragments one
+    cdef bytes other
     cdef PyObject* made
     cdef char* at
     cdef const char** texts
@@ -119,10 +121,14 @@ def items(tuple fragments not None, segments, rows, *, bint guarded, distances=N
         for number, row in zip(segments, rows, strict=True):
             if not 0 <= number < len(fragments):
                 raise ValueError("there is no such segment")
-            one = <Fragments?>fragments[number]
-            one._find(row, guarded, &first, &length)
-            texts[i], lengths[i] = <const char*>&one._blob[first] if length else NULL, length
-            size += length + 2
+            if instead is not None and i in instead:
+                other = <bytes?>instead[i]
+                texts[i], lengths[i] = PyBytes_AS_STRING(other), PyBytes_GET_SIZE(other)
+            else:
+                one = <Fragments?>fragments[number]
+                one._find(row, guarded, &first, &length)
+                texts[i], lengths[i] = <const char*>&one._blob[first] if length else NULL, length
+            size += lengths[i] + 2
             if kilometres is not None:
                 if kilometres[i] < 0 or kilometres[i] > 1e6:
                     raise ValueError("there is no such distance on Earth")
