@@ -1,12 +1,14 @@
-/* Loops over one block of 4,096 rows, one table of them for each level of processor; blocks_plain.h says what each does.
+/* Loops over one block of 4,096 rows, a table of them for each level of processor; blocks_plain.h says what each does.
  *
- * A mask is 64 words, row 0 the lowest bit of word 0; it need not be aligned beyond its words. Where a loop takes `rows`
- * (0 … 4,096), nothing is read beyond that many values and no bit is set for the rows that are missing.
+ * A mask is 64 words, row 0 the lowest bit of word 0; it need not be aligned beyond its words. Where a loop takes
+ * `rows` (0 … 4,096), nothing is read beyond that many values and no bit is set for the rows that are missing.
  */
 #ifndef FORECOURT_BLOCKS_H
 #define FORECOURT_BLOCKS_H
 
+#include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 enum { BLOCK_ROWS = 4096, BLOCK_WORDS = 64 };
 
@@ -60,15 +62,15 @@ typedef struct {
  * filled up with zeros, and what it says of those is dropped. */
 #define BLOCK_EACH_WORD(type, values, rows, out, word)                                                                 \
     do {                                                                                                               \
-        int row_ = 0;                                                                                                  \
-        for (; row_ + 64 <= (rows); row_ += 64) {                                                                      \
-            const type *at = (values) + row_;                                                                          \
-            (out)[row_ >> 6] |= (word);                                                                                \
+        const size_t whole_ = (size_t)(rows) / 64;                                                                     \
+        for (size_t i_ = 0; i_ < whole_; i_++) {                                                                       \
+            const type *at = (values) + 64 * i_;                                                                       \
+            (out)[i_] |= (word);                                                                                       \
         }                                                                                                              \
-        if (row_ < (rows)) {                                                                                           \
+        if ((rows) & 63) {                                                                                             \
             type at[64] = {0};                                                                                         \
-            for (int i_ = 0; row_ + i_ < (rows); i_++) at[i_] = (values)[row_ + i_];                                   \
-            (out)[row_ >> 6] |= (word) & ((UINT64_C(1) << ((rows) - row_)) - 1);                                       \
+            memcpy(at, (values) + 64 * whole_, ((size_t)(rows) & 63) * sizeof(type));                                  \
+            (out)[whole_] |= (word) & ((UINT64_C(1) << ((rows) & 63)) - 1);                                            \
         }                                                                                                              \
     } while (0)
 

@@ -4,7 +4,7 @@
 
 #include <immintrin.h>
 
-#include "blocks_plain.h"
+#include "blocks_avx2.h"
 
 #define AVX512 \
     static     \
@@ -152,30 +152,16 @@ AVX512 void avx512_range_i64(const int64_t *values, int rows, int64_t low, int64
     if (low <= high) BLOCK_EACH_WORD(int64_t, values, rows, out, avx512_within_i64(at, first, span));
 }
 
-AVX512_STEP uint64_t avx512_same_u16(const uint16_t *at, __m512i code) {
-    uint64_t first = _mm512_cmpeq_epi16_mask(avx512_load(at), code);
-    return first | (uint64_t)_mm512_cmpeq_epi16_mask(avx512_load(at + 32), code) << 32;
-}
-
-AVX512_STEP uint64_t avx512_same_u32(const uint32_t *at, __m512i code) {
-    uint64_t word = 0;
-    for (int i = 0; i < 64; i += 16) word |= (uint64_t)_mm512_cmpeq_epi32_mask(avx512_load(at + i), code) << i;
-    return word;
-}
-
 AVX512 void avx512_equal_u8(const uint8_t *codes, int rows, uint8_t code, uint64_t *out) {
-    const __m512i wanted = _mm512_set1_epi8((char)code);
-    BLOCK_EACH_WORD(uint8_t, codes, rows, out, _mm512_cmpeq_epi8_mask(avx512_load(at), wanted));
+    avx512_range_u8(codes, rows, code, code, out);
 }
 
 AVX512 void avx512_equal_u16(const uint16_t *codes, int rows, uint16_t code, uint64_t *out) {
-    const __m512i wanted = _mm512_set1_epi16((short)code);
-    BLOCK_EACH_WORD(uint16_t, codes, rows, out, avx512_same_u16(at, wanted));
+    avx512_range_u16(codes, rows, code, code, out);
 }
 
 AVX512 void avx512_equal_u32(const uint32_t *codes, int rows, uint32_t code, uint64_t *out) {
-    const __m512i wanted = _mm512_set1_epi32((int)code);
-    BLOCK_EACH_WORD(uint32_t, codes, rows, out, avx512_same_u32(at, wanted));
+    avx512_range_i32((const int32_t *)codes, rows, (int32_t)code, (int32_t)code, out);
 }
 
 AVX512_STEP uint64_t avx512_look_up(__m512i codes, __m512i t0, __m512i t1, __m512i t2, __m512i t3) {
@@ -188,22 +174,6 @@ AVX512 void avx512_table_u8(const uint8_t *codes, int rows, const uint8_t *table
     const __m512i t0 = avx512_load(table), t1 = avx512_load(table + 64);
     const __m512i t2 = avx512_load(table + 128), t3 = avx512_load(table + 192);
     BLOCK_EACH_WORD(uint8_t, codes, rows, out, avx512_look_up(avx512_load(at), t0, t1, t2, t3));
-}
-
-AVX512_STEP void avx512_add(const uint8_t *bytes, int rows, uint64_t *out) {
-    BLOCK_EACH_WORD(uint8_t, bytes, rows, out, _mm512_test_epi8_mask(avx512_load(at), avx512_load(at)));
-}
-
-AVX512 void avx512_table_u16(const uint16_t *codes, int rows, const uint8_t *table, uint64_t *out) {
-    uint8_t inside[BLOCK_ROWS];
-    for (int i = 0; i < rows; i++) inside[i] = table[codes[i]];
-    avx512_add(inside, rows, out);
-}
-
-AVX512 void avx512_table_u32(const uint32_t *codes, int rows, const uint8_t *table, uint64_t *out) {
-    uint8_t inside[BLOCK_ROWS];
-    for (int i = 0; i < rows; i++) inside[i] = table[codes[i]];
-    avx512_add(inside, rows, out);
 }
 
 /* Which of 32 codes are in a set: `words` are the 16 bits of the set around each code. */
@@ -325,10 +295,6 @@ AVX512 void avx512_planes_of(const uint8_t *codes, int rows, int bits, uint64_t 
     }
 }
 
-AVX512 void avx512_set_rows(const uint16_t *rows, int count, uint64_t *out) {
-    plain_set_rows(rows, count, out);
-}
-
 AVX512 int64_t avx512_count_rows(const uint16_t *rows, int count, const uint64_t *mask) {
     int64_t found = 0;
     __m512i words[8];
@@ -341,29 +307,41 @@ AVX512 int64_t avx512_count_rows(const uint16_t *rows, int count, const uint64_t
     return found;
 }
 
+/* Writes the first 32 places as rows: all of them as long as there is room, although fewer may count. */
+AVX512_STEP void avx512_list(__m512i places, __m512i first, int count, uint16_t *rows, int at) {
+    __m512i listed = _mm512_add_epi16(_mm512_cvtepu8_epi16(_mm512_castsi512_si256(places)), first);
+    if (at + 32 <= BLOCK_ROWS) {
+        _mm512_storeu_si512(rows + at, listed);
+    } else {
+        _mm512_mask_storeu_epi16(rows + at, (1U << count) - 1, listed);
+    }
+}
+
 AVX512 int avx512_extract(const uint64_t *mask, uint16_t *rows) {
     const __m512i upwards = _mm512_set_epi8(
         63, 62, 61, 60, 59, 58, 57, 56, 55, 54, 53, 52, 51, 50, 49, 48, 47, 46, 45, 44, 43, 42, 41, 40, 39, 38, 37, 36,
         35, 34, 33, 32, 31, 30, 29, 28, 27, 26, 25, 24, 23, 22, 21, 20, 19, 18, 17, 16, 15, 14, 13, 12, 11, 10, 9, 8, 7,
         6, 5, 4, 3, 2, 1, 0);
+    uint64_t words = 0; /* those that have a row */
     int found = 0;
-    for (int i = 0; i < 64; i++) {
-        const int more = __builtin_popcountll(mask[i]);
+    for (int i = 0; i < 64; i += 8) {
+        words |= (uint64_t)_mm512_test_epi64_mask(avx512_load(mask + i), avx512_load(mask + i)) << i;
+    }
+    for (; words; words &= words - 1) {
+        const int i = (int)_tzcnt_u64(words), more = (int)_mm_popcnt_u64(mask[i]);
         const __m512i first = _mm512_set1_epi16((short)(64 * i));
         __m512i places = _mm512_maskz_compress_epi8(mask[i], upwards);
-        for (int done = 0; done < more; done += 32) {
-            __m512i listed = _mm512_add_epi16(_mm512_cvtepu8_epi16(_mm512_castsi512_si256(places)), first);
-            if (found + done + 32 <= BLOCK_ROWS) {
-                _mm512_storeu_si512(rows + found + done, listed);
-            } else {
-                _mm512_mask_storeu_epi16(rows + found + done, (1U << (more - done)) - 1, listed);
-            }
-            places = _mm512_shuffle_i64x2(places, places, 0x0E);
-        }
+        avx512_list(places, first, more, rows, found);
+        if (more > 32) avx512_list(_mm512_shuffle_i64x2(places, places, 0x0E), first, more - 32, rows, found + 32);
         found += more;
     }
     return found;
 }
+
+/* Looking up and setting bits one by one is no faster with wider registers: gathers and scatters cost more. */
+#define avx512_table_u16 avx2_table_u16
+#define avx512_table_u32 avx2_table_u32
+#define avx512_set_rows avx2_set_rows
 
 static const BlockLoops avx512_loops = BLOCK_LOOPS(avx512);
 

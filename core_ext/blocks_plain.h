@@ -2,78 +2,80 @@
 #ifndef FORECOURT_BLOCKS_PLAIN_H
 #define FORECOURT_BLOCKS_PLAIN_H
 
-#include <string.h>
 
 #include "blocks.h"
 
+/* Levels whose processor needs no other code than the compiler makes for it take these in as they are. */
+#define PLAIN static inline __attribute__((always_inline))
+
 /* Bits set in a word, as four sums of 16 bits each: without a processor's instruction this adds up fastest. */
-static inline uint64_t plain_sums(uint64_t word) {
+PLAIN uint64_t plain_sums(uint64_t word) {
     word -= (word >> 1) & 0x5555555555555555ULL;
     word = (word & 0x3333333333333333ULL) + ((word >> 2) & 0x3333333333333333ULL);
     word = (word + (word >> 4)) & 0x0F0F0F0F0F0F0F0FULL;
     return (word & 0x00FF00FF00FF00FFULL) + ((word >> 8) & 0x00FF00FF00FF00FFULL);
 }
 
-static inline int plain_sum(uint64_t sums) {
+PLAIN int plain_sum(uint64_t sums) {
     return (int)((sums * 0x0001000100010001ULL) >> 48);
 }
 
 /* Rows set in the mask. */
-static int plain_count(const uint64_t *mask) {
+PLAIN int plain_count(const uint64_t *mask) {
     uint64_t sums = 0;
     for (int i = 0; i < 64; i++) sums += plain_sums(mask[i]);
     return plain_sum(sums);
 }
 
 /* Rows set in both. */
-static int plain_count_both(const uint64_t *mask, const uint64_t *other) {
+PLAIN int plain_count_both(const uint64_t *mask, const uint64_t *other) {
     uint64_t sums = 0;
     for (int i = 0; i < 64; i++) sums += plain_sums(mask[i] & other[i]);
     return plain_sum(sums);
 }
 
 /* Rows set in the mask and not in the other. */
-static int plain_count_less(const uint64_t *mask, const uint64_t *other) {
+PLAIN int plain_count_less(const uint64_t *mask, const uint64_t *other) {
     uint64_t sums = 0;
     for (int i = 0; i < 64; i++) sums += plain_sums(mask[i] & ~other[i]);
     return plain_sum(sums);
 }
 
 /* 1 if a row is set, else 0. */
-static int plain_any(const uint64_t *mask) {
+PLAIN int plain_any(const uint64_t *mask) {
     uint64_t any = 0;
     for (int i = 0; i < 64; i++) any |= mask[i];
     return any != 0;
 }
 
 /* Keeps the rows of the mask that the other has too: 1 if one is left, else 0. */
-static int plain_and_into(uint64_t *mask, const uint64_t *other) {
+PLAIN int plain_and_into(uint64_t *mask, const uint64_t *other) {
     uint64_t any = 0;
     for (int i = 0; i < 64; i++) any |= mask[i] &= other[i];
     return any != 0;
 }
 
 /* Keeps the rows of the mask that the other does not have: 1 if one is left, else 0. */
-static int plain_and_not_into(uint64_t *mask, const uint64_t *other) {
+PLAIN int plain_and_not_into(uint64_t *mask, const uint64_t *other) {
     uint64_t any = 0;
     for (int i = 0; i < 64; i++) any |= mask[i] &= ~other[i];
     return any != 0;
 }
 
 /* Adds the rows of the other to the mask. */
-static void plain_or_into(uint64_t *mask, const uint64_t *other) {
+PLAIN void plain_or_into(uint64_t *mask, const uint64_t *other) {
     for (int i = 0; i < 64; i++) mask[i] |= other[i];
 }
 
 /* Writes the rows that both have: 1 if there is one, else 0. `out` may be one of them. */
-static int plain_and_of(uint64_t *out, const uint64_t *a, const uint64_t *b) {
+PLAIN int plain_and_of(uint64_t *out, const uint64_t *a, const uint64_t *b) {
     uint64_t any = 0;
     for (int i = 0; i < 64; i++) any |= out[i] = a[i] & b[i];
     return any != 0;
 }
 
 /* Counts for each row, up to two, the groups of filters that it fails: `alive` rows that have not `passed` fail one. */
-static void plain_fail(uint64_t *once, uint64_t *twice, const uint64_t *alive, const uint64_t *passed) {
+PLAIN void plain_fail(uint64_t *once, uint64_t *twice, const uint64_t *alive, const uint64_t *passed) {
     for (int i = 0; i < 64; i++) {
         uint64_t failed = alive[i] & ~passed[i];
         twice[i] |= once[i] & failed;
@@ -82,7 +84,7 @@ static void plain_fail(uint64_t *once, uint64_t *twice, const uint64_t *alive, c
 }
 
 /* Writes the rows that fail no group, or only the one whose passing rows are `group`; returns how many there are. */
-static int plain_but_one(uint64_t *out, const uint64_t *once, const uint64_t *twice, const uint64_t *group) {
+PLAIN int plain_but_one(uint64_t *out, const uint64_t *once, const uint64_t *twice, const uint64_t *group) {
     uint64_t sums = 0;
     for (int i = 0; i < 64; i++) {
         out[i] = ~twice[i] & ~(once[i] & group[i]);
@@ -92,7 +94,7 @@ static int plain_but_one(uint64_t *out, const uint64_t *once, const uint64_t *tw
 }
 
 /* Bit `bit` of each of eight bytes, the first byte's lowest: the product gathers them in its highest byte. */
-static inline uint64_t plain_eight(const uint8_t *bytes, int bit) {
+PLAIN uint64_t plain_eight(const uint8_t *bytes, int bit) {
     uint64_t eight;
     memcpy(&eight, bytes, 8);
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
@@ -102,105 +104,115 @@ static inline uint64_t plain_eight(const uint8_t *bytes, int bit) {
 }
 
 /* Adds the rows whose byte is 1 and not 0; the bytes after them up to a whole word may be written. */
-static inline void plain_add(uint8_t *bytes, int rows, uint64_t *out) {
+PLAIN void plain_add(uint8_t *bytes, int rows, uint64_t *out) {
     memset(bytes + rows, 0, (size_t)(-rows & 63));
     for (int i = 0; i < rows; i += 8) out[i >> 6] |= plain_eight(bytes + i, 0) << (i & 63);
 }
 
 /* Adds the rows with low <= value <= high. */
-static void plain_range_u8(const uint8_t *values, int rows, uint8_t low, uint8_t high, uint64_t *out) {
+PLAIN void plain_range_u8(const uint8_t *values, int rows, uint8_t low, uint8_t high, uint64_t *out) {
     uint8_t inside[BLOCK_ROWS];
     for (int i = 0; i < rows; i++) inside[i] = (values[i] >= low) & (values[i] <= high);
     plain_add(inside, rows, out);
 }
 
-static void plain_range_u16(const uint16_t *values, int rows, uint16_t low, uint16_t high, uint64_t *out) {
+PLAIN void plain_range_u16(const uint16_t *values, int rows, uint16_t low, uint16_t high, uint64_t *out) {
     uint8_t inside[BLOCK_ROWS];
     for (int i = 0; i < rows; i++) inside[i] = (values[i] >= low) & (values[i] <= high);
     plain_add(inside, rows, out);
 }
 
-static void plain_range_i32(const int32_t *values, int rows, int32_t low, int32_t high, uint64_t *out) {
+PLAIN void plain_range_i32(const int32_t *values, int rows, int32_t low, int32_t high, uint64_t *out) {
     uint8_t inside[BLOCK_ROWS];
     for (int i = 0; i < rows; i++) inside[i] = (values[i] >= low) & (values[i] <= high);
     plain_add(inside, rows, out);
 }
 
-static void plain_range_i64(const int64_t *values, int rows, int64_t low, int64_t high, uint64_t *out) {
+PLAIN void plain_range_i64(const int64_t *values, int rows, int64_t low, int64_t high, uint64_t *out) {
     uint8_t inside[BLOCK_ROWS];
     for (int i = 0; i < rows; i++) inside[i] = (values[i] >= low) & (values[i] <= high);
     plain_add(inside, rows, out);
 }
 
 /* Adds the rows with this code. */
-static void plain_equal_u8(const uint8_t *codes, int rows, uint8_t code, uint64_t *out) {
+PLAIN void plain_equal_u8(const uint8_t *codes, int rows, uint8_t code, uint64_t *out) {
     uint8_t inside[BLOCK_ROWS];
     for (int i = 0; i < rows; i++) inside[i] = codes[i] == code;
     plain_add(inside, rows, out);
 }
 
-static void plain_equal_u16(const uint16_t *codes, int rows, uint16_t code, uint64_t *out) {
+PLAIN void plain_equal_u16(const uint16_t *codes, int rows, uint16_t code, uint64_t *out) {
     uint8_t inside[BLOCK_ROWS];
     for (int i = 0; i < rows; i++) inside[i] = codes[i] == code;
     plain_add(inside, rows, out);
 }
 
-static void plain_equal_u32(const uint32_t *codes, int rows, uint32_t code, uint64_t *out) {
+PLAIN void plain_equal_u32(const uint32_t *codes, int rows, uint32_t code, uint64_t *out) {
     uint8_t inside[BLOCK_ROWS];
     for (int i = 0; i < rows; i++) inside[i] = codes[i] == code;
     plain_add(inside, rows, out);
 }
 
-/* Adds the rows whose code has a 1 in the table, a byte of 0 or 1 for every code: 256 of them for codes of a byte, else as
- * many as the largest code needs. */
-static void plain_table_u8(const uint8_t *codes, int rows, const uint8_t *table, uint64_t *out) {
-    uint8_t inside[BLOCK_ROWS];
-    for (int i = 0; i < rows; i++) inside[i] = table[codes[i]];
-    plain_add(inside, rows, out);
+/* A function that asks `bit` of each `code` among 64: in four chains at once, for a step waits for the one before. */
+#define PLAIN_LOOK_UP(name, type, parameter, bit)                                                                      \
+    PLAIN uint64_t name(const type *at, parameter) {                                                                   \
+        uint64_t chains[4] = {0, 0, 0, 0};                                                                             \
+        _Pragma("GCC unroll 16") for (int i = 15; i >= 0; i--) {                                                       \
+            _Pragma("GCC unroll 4") for (int chain = 0; chain < 4; chain++) {                                          \
+                const type code = at[16 * chain + i];                                                                  \
+                chains[chain] = chains[chain] * 2 + (bit);                                                             \
+            }                                                                                                          \
+        }                                                                                                              \
+        return chains[0] | chains[1] << 16 | chains[2] << 32 | chains[3] << 48;                                        \
+    }
+
+PLAIN_LOOK_UP(plain_found_u8, uint8_t, const uint8_t *table, table[code])
+PLAIN_LOOK_UP(plain_found_u16, uint16_t, const uint8_t *table, table[code])
+PLAIN_LOOK_UP(plain_found_u32, uint32_t, const uint8_t *table, table[code])
+PLAIN_LOOK_UP(plain_found_in, uint16_t, const uint64_t *set, (set[code >> 6] >> (code & 63)) & 1)
+
+/* Adds the rows whose code has a 1 in the table, which has a byte of 0 or 1 for every code: 256 of them where codes are
+ * bytes, else up to the largest code at least. */
+PLAIN void plain_table_u8(const uint8_t *codes, int rows, const uint8_t *table, uint64_t *out) {
+    BLOCK_EACH_WORD(uint8_t, codes, rows, out, plain_found_u8(at, table));
 }
 
-static void plain_table_u16(const uint16_t *codes, int rows, const uint8_t *table, uint64_t *out) {
-    uint8_t inside[BLOCK_ROWS];
-    for (int i = 0; i < rows; i++) inside[i] = table[codes[i]];
-    plain_add(inside, rows, out);
+PLAIN void plain_table_u16(const uint16_t *codes, int rows, const uint8_t *table, uint64_t *out) {
+    BLOCK_EACH_WORD(uint16_t, codes, rows, out, plain_found_u16(at, table));
 }
 
-static void plain_table_u32(const uint32_t *codes, int rows, const uint8_t *table, uint64_t *out) {
-    uint8_t inside[BLOCK_ROWS];
-    for (int i = 0; i < rows; i++) inside[i] = table[codes[i]];
-    plain_add(inside, rows, out);
+PLAIN void plain_table_u32(const uint32_t *codes, int rows, const uint8_t *table, uint64_t *out) {
+    BLOCK_EACH_WORD(uint32_t, codes, rows, out, plain_found_u32(at, table));
 }
 
 /* Adds the rows whose code is in the set: a bit a code, for codes below 512 (`wide`: below 4,096). */
-static void plain_bits_u16(const uint16_t *codes, int rows, const uint64_t *set, uint64_t *out) {
-    uint8_t inside[BLOCK_ROWS];
-    for (int i = 0; i < rows; i++) inside[i] = (set[codes[i] >> 6] >> (codes[i] & 63)) & 1;
-    plain_add(inside, rows, out);
+PLAIN void plain_bits_u16(const uint16_t *codes, int rows, const uint64_t *set, uint64_t *out) {
+    BLOCK_EACH_WORD(uint16_t, codes, rows, out, plain_found_in(at, set));
 }
 
-static void plain_wide_bits_u16(const uint16_t *codes, int rows, const uint64_t *set, uint64_t *out) {
-    plain_bits_u16(codes, rows, set, out);
+PLAIN void plain_wide_bits_u16(const uint16_t *codes, int rows, const uint64_t *set, uint64_t *out) {
+    BLOCK_EACH_WORD(uint16_t, codes, rows, out, plain_found_in(at, set));
 }
 
-/* Adds to counters[code] the masked rows with that code, for codes of 1 … 5 bits: plane b of the block, 64 words, has bit b
- * of every row's code. */
+/* Adds to counters[code] the masked rows with that code, for codes of 1 … 5 bits: plane b of the block, 64 words, has
+ * bit b of every row's code. */
 static void plain_count_planes(const uint64_t *planes, int bits, const uint64_t *mask, int64_t *counters) {
-    uint64_t with[64], without[64];
-    if (bits == 0) {
-        counters[0] += plain_count(mask);
-        return;
+    const uint64_t *plane = planes + 64 * (bits - 1);
+    uint64_t part[64];
+    if (bits == 1) {
+        const int found = plain_count(mask), with = plain_count_both(mask, planes);
+        counters[0] += found - with;
+        counters[1] += with;
+    } else {
+        plain_and_of(part, mask, plane);
+        plain_count_planes(planes, bits - 1, part, counters + (1 << (bits - 1)));
+        for (int i = 0; i < 64; i++) part[i] = mask[i] & ~plane[i];
+        plain_count_planes(planes, bits - 1, part, counters);
     }
-    const uint64_t *plane = planes + (bits - 1) * 64;
-    for (int i = 0; i < 64; i++) {
-        with[i] = mask[i] & plane[i];
-        without[i] = mask[i] & ~plane[i];
-    }
-    plain_count_planes(planes, bits - 1, without, counters);
-    plain_count_planes(planes, bits - 1, with, counters + (1 << (bits - 1)));
 }
 
 /* Writes the planes of codes below 1 << bits, 64 words each; missing rows get code 0. */
-static void plain_planes_of(const uint8_t *codes, int rows, int bits, uint64_t *planes) {
+PLAIN void plain_planes_of(const uint8_t *codes, int rows, int bits, uint64_t *planes) {
     uint8_t padded[BLOCK_ROWS] = {0};
     memcpy(padded, codes, (size_t)rows);
     memset(planes, 0, (size_t)bits * 64 * sizeof(uint64_t));
@@ -210,23 +222,42 @@ static void plain_planes_of(const uint8_t *codes, int rows, int bits, uint64_t *
     }
 }
 
-/* Adds the listed rows. */
-static void plain_set_rows(const uint16_t *rows, int count, uint64_t *out) {
-    for (int i = 0; i < count; i++) out[rows[i] >> 6] |= UINT64_C(1) << (rows[i] & 63);
+PLAIN void plain_set(uint64_t *out, uint16_t row) {
+    out[row >> 6] |= UINT64_C(1) << (row & 63);
+}
+
+/* Adds the listed rows. Neighbours in an ascending list share a word, and each would wait for the one before to be
+ * written: so the list is taken at four places at once. */
+PLAIN void plain_set_rows(const uint16_t *rows, int count, uint64_t *out) {
+    const int quarter = count / 4;
+    for (int i = 0; i < quarter; i++) {
+        plain_set(out, rows[i]);
+        plain_set(out, rows[quarter + i]);
+        plain_set(out, rows[2 * quarter + i]);
+        plain_set(out, rows[3 * quarter + i]);
+    }
+    for (int i = 4 * quarter; i < count; i++) plain_set(out, rows[i]);
+}
+
+PLAIN int plain_is_set(const uint64_t *mask, uint16_t row) {
+    return (int)(mask[row >> 6] >> (row & 63)) & 1;
 }
 
 /* How many of the listed rows are set in the mask. */
-static int64_t plain_count_rows(const uint16_t *rows, int count, const uint64_t *mask) {
-    int64_t found = 0;
-    for (int i = 0; i < count; i++) found += (mask[rows[i] >> 6] >> (rows[i] & 63)) & 1;
+PLAIN int64_t plain_count_rows(const uint16_t *rows, int count, const uint64_t *mask) {
+    int found = 0;
+    for (int i = 0; i < count; i++) found += plain_is_set(mask, rows[i]);
     return found;
 }
 
-/* Lists the rows that are set, ascending, and returns how many; `rows` has room for 4,096 and all of it may be written. */
-static int plain_extract(const uint64_t *mask, uint16_t *rows) {
+/* Lists the rows that are set, ascending, and returns how many. `rows` has room for 4,096; all of it may be written. */
+PLAIN int plain_extract(const uint64_t *mask, uint16_t *rows) {
     int found = 0;
-    for (int i = 0; i < 64; i++)
-        for (uint64_t word = mask[i]; word; word &= word - 1) rows[found++] = (uint16_t)(i * 64 + __builtin_ctzll(word));
+    for (int i = 0; i < 64; i++) {
+        for (uint64_t word = mask[i]; word; word &= word - 1) {
+            rows[found++] = (uint16_t)(64 * i + __builtin_ctzll(word));
+        }
+    }
     return found;
 }
 
