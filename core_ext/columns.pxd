@@ -7,13 +7,15 @@ cdef enum:
     WORDS = 64    # 64-bit words of a block's mask
     DENSE = 256   # a value with more rows in a block is kept as a bitmap, else as a list of rows
     FLAT = 32     # up to so many codes a column has a bitmap for each and counts by bit planes
+    FLAT_LISTS = 128  # up to so many codes a column of lists has a bitmap for each
 
 cdef struct CodeView:
     uint32_t size                   # codes are below it
-    int32_t bits                    # planes of a flat column; 0 for all others
-    uint64_t* flat                  # flat: block b has code c in the 64 words from (b * size + c) * 64
-    uint64_t* planes                # flat: block b has bit p of its codes in the 64 words from (b * bits + p) * 64
-    const uint8_t* tiny             # codes by row (or by list element) of columns that are not flat, up to 256 of them
+    int64_t blocks
+    uint64_t* flat                  # block b has code c in the 64 words from (c * blocks + b) * 64; NULL: not flat
+    int32_t bits                    # planes of a flat column without lists; 0 for all others
+    uint64_t* planes                # block b has bit p of its codes in the 64 words from (b * bits + p) * 64
+    const uint8_t* tiny             # codes by row (or by list element) of columns without planes, up to 256 of them
     const uint16_t* narrow          # up to 65,536
     const uint32_t* broad           # beyond
     const uint32_t* starts          # first element of each row's list; NULL where every row has exactly one code

@@ -48,10 +48,14 @@ cdef class CodeColumn:
         _check(codes, size, starts)
         cdef Py_ssize_t rows = codes.shape[0] if starts is None else starts.shape[0] - 1
         if starts is None and size <= FLAT:
-            arrays = _flat(codes, size)
+            arrays = _planes(codes, size) | _flat(codes, size, None, rows)
         else:
             kept = np.asarray(codes).astype(np.uint8 if size <= 256 else np.uint16 if size <= 65536 else np.uint32)
-            arrays = {"codes": kept} | _listed(codes, size, starts)
+            arrays = {"codes": kept}
+            if starts is None or size > FLAT_LISTS:
+                arrays |= _listed(codes, size, starts)
+            else:
+                arrays |= _flat(codes, size, starts, rows)
             if starts is not None:
                 arrays["starts"] = np.array(starts)
             if (size + 63) * ((rows + BLOCK - 1) // BLOCK) <= 32 * rows:
@@ -74,9 +78,10 @@ cdef class CodeColumn:
         cdef CodeView* view = &self.view
         self.rows, self.size, self.arrays = rows, size, arrays
         view.size = <uint32_t>size
+        view.blocks = (rows + BLOCK - 1) // BLOCK
+        view.flat = <uint64_t*>_address(arrays.get("flat"))
         if "planes" in arrays:
-            view.bits = _bits(size)
-            view.flat, view.planes = <uint64_t*>_address(arrays["flat"]), <uint64_t*>_address(arrays["planes"])
+            view.bits, view.planes = _bits(size), <uint64_t*>_address(arrays["planes"])
         else:
             kind = arrays["codes"].dtype
             if kind == np.uint8:
@@ -95,7 +100,7 @@ cdef class CodeColumn:
         view.sparse = <const uint16_t*>_address(arrays.get("sparse"))
         view.entry_of = <const uint32_t*>_address(arrays.get("entry_of"))
         view.present = <const uint64_t*>_address(arrays.get("present"))
-        view.present_words = ((rows + BLOCK - 1) // BLOCK + 63) // 64
+        view.present_words = (view.blocks + 63) // 64
         view.posting_start = <const uint32_t*>_address(arrays.get("posting_start"))
         view.postings = <const uint32_t*>_address(arrays.get("postings"))
 
@@ -137,8 +142,8 @@ cdef class CodeColumn:
             raise ValueError("only columns of few codes change")
         if not 0 <= row < self.rows or not 0 <= code < self.size:
             raise IndexError("there is no such row or code")
-        view.flat[(block * view.size + code_at(view, row)) * WORDS + word] &= ~one
-        view.flat[(block * view.size + code) * WORDS + word] |= one
+        view.flat[(code_at(view, row) * view.blocks + block) * WORDS + word] &= ~one
+        view.flat[(code * view.blocks + block) * WORDS + word] |= one
         for bit in range(view.bits):
             if (code >> bit) & 1:
                 view.planes[(block * view.bits + bit) * WORDS + word] |= one
@@ -167,21 +172,30 @@ cdef int _bits(Py_ssize_t size) noexcept:
     return bits
 
 
-def _flat(const uint32_t[::1] codes, Py_ssize_t size):
-    """A bitmap for each code and the bit planes of the codes, block by block."""
-    cdef Py_ssize_t rows = codes.shape[0], blocks = (rows + BLOCK - 1) // BLOCK, row, block, word
+def _planes(const uint32_t[::1] codes, Py_ssize_t size):
+    """The bit planes of the codes, block by block."""
+    cdef Py_ssize_t rows = codes.shape[0], blocks = (rows + BLOCK - 1) // BLOCK, row
     cdef int bits = _bits(size), bit
-    cdef uint64_t[::1] flat = np.zeros(max(blocks, 1) * size * WORDS, np.uint64)
     cdef uint64_t[::1] planes = np.zeros(max(blocks, 1) * bits * WORDS, np.uint64)
-    cdef uint64_t one
     with nogil:
         for row in range(rows):
-            block, word, one = row >> 12, (row & (BLOCK - 1)) >> 6, <uint64_t>1 << (row & 63)
-            flat[(block * size + codes[row]) * WORDS + word] |= one
             for bit in range(bits):
                 if (codes[row] >> bit) & 1:
-                    planes[(block * bits + bit) * WORDS + word] |= one
-    return {"flat": np.asarray(flat), "planes": np.asarray(planes)}
+                    planes[((row >> 12) * bits + bit) * WORDS + ((row & 4095) >> 6)] |= <uint64_t>1 << (row & 63)
+    return {"planes": np.asarray(planes)}
+
+
+def _flat(const uint32_t[::1] codes, Py_ssize_t size, const uint32_t[::1] starts, Py_ssize_t rows):
+    """A bitmap for each code, one after the other: a search reads few of them from end to end."""
+    cdef Py_ssize_t words = (rows + BLOCK - 1) // BLOCK * WORDS, row, element = 0, stop
+    cdef uint64_t[::1] flat = np.zeros(max(words * size, 1), np.uint64)
+    with nogil:
+        for row in range(rows):
+            stop = row + 1 if starts is None else <Py_ssize_t>starts[row + 1]
+            while element < stop:
+                flat[codes[element] * words + (row >> 6)] |= <uint64_t>1 << (row & 63)
+                element += 1
+    return {"flat": np.asarray(flat)}
 
 
 def _present(const uint32_t[::1] codes, Py_ssize_t size, const uint32_t[::1] starts, Py_ssize_t rows):

@@ -6,7 +6,8 @@ from core_ext.columns cimport BLOCK, DENSE, WORDS, CodeView, code_at
 from core_ext.level cimport BlockLoops
 
 cdef enum:
-    BY_PLANES = 40  # from so many rows on, counting bit planes costs less than a look at each row
+    BY_PLANES = 40        # from so many rows on, counting bit planes costs less than a look at each row
+    LISTS_BY_BITMAPS = 2  # from so many rows a code on, the same for bitmaps of lists
 
 
 cdef void count(
@@ -24,6 +25,11 @@ cdef void count(
             loops.count_planes(view.planes + block * view.bits * WORDS, view.bits, counted.mask, counters)
         else:
             _row_by_row(view, loops, block, counted, counters)
+    elif view.flat is not NULL and counted.found >= LISTS_BY_BITMAPS * <int>view.size:
+        for entry in range(view.size):
+            counters[entry] += loops.count_both(
+                counted.mask, view.flat + (entry * view.blocks + block) * WORDS
+            )
     elif view.block_start is NULL:
         _row_by_row(view, loops, block, counted, counters)
     else:

@@ -261,7 +261,7 @@ cdef bint _meet(const Scan* s, Py_ssize_t block, int rows, int clause, uint64_t*
         if ready is not NULL:
             s.loops.or_into(met, ready)
         elif s.q.atom[at].kind == RANGE:
-            _range(s.shelf.ints[s.q.atom[at].column], s.loops, block, rows, s.q.atom + at, met)
+            in_range(s, s.q.atom[at].column, block, s.q.atom[at].low, s.q.atom[at].high, met)
         else:
             _codes(s, block, rows, s.q.atom + at, met)
     return s.loops.and_into(mask, met)
@@ -316,8 +316,8 @@ cdef const uint64_t* _bitmap(
     code = s.q.codes[atom.first]
     if code >= view.size:
         return NOTHING
-    if view.bits:
-        return view.flat + (block * view.size + code) * WORDS
+    if view.flat is not NULL:
+        return view.flat + (code * view.blocks + block) * WORDS
     if view.block_start is NULL:
         return NULL
     entry = _entry(view, block, code)
@@ -371,18 +371,22 @@ cdef bint _row_by_row(const Scan* s, Py_ssize_t block, const Atom* atom, uint64_
     return left != 0
 
 
-cdef void _range(
-    const IntView* view, const BlockLoops* loops, Py_ssize_t block, int rows, const Atom* atom, uint64_t* met
+cdef void in_range(
+    const Scan* s, Py_ssize_t column, Py_ssize_t block, int64_t low, int64_t high, uint64_t* met
 ) noexcept nogil:
-    """Adds the rows in the range; some of the block are and some may not be."""
-    cdef int64_t low = max(atom.low, view.low[block]), high = min(atom.high, view.high[block])
+    """Adds the rows whose value is in the range."""
+    cdef const IntView* view = s.shelf.ints[column]
     cdef Py_ssize_t first = block * BLOCK
+    cdef int rows = <int>min(<Py_ssize_t>BLOCK, s.shelf.rows - first)
+    low, high = max(low, view.low[block]), min(high, view.high[block])
+    if low > high:
+        return
     if view.tiny is not NULL:
-        loops.range_u16(view.tiny + first, rows, <uint16_t>(low - view.base), <uint16_t>(high - view.base), met)
+        s.loops.range_u16(view.tiny + first, rows, <uint16_t>(low - view.base), <uint16_t>(high - view.base), met)
     elif view.narrow is not NULL:
-        loops.range_i32(view.narrow + first, rows, <int32_t>low, <int32_t>high, met)
+        s.loops.range_i32(view.narrow + first, rows, <int32_t>low, <int32_t>high, met)
     else:
-        loops.range_i64(view.broad + first, rows, low, high, met)
+        s.loops.range_i64(view.broad + first, rows, low, high, met)
 
 
 cdef void _codes(const Scan* s, Py_ssize_t block, int rows, const Atom* atom, uint64_t* met) noexcept nogil:
@@ -391,10 +395,10 @@ cdef void _codes(const Scan* s, Py_ssize_t block, int rows, const Atom* atom, ui
     cdef const uint32_t* codes = s.q.codes + atom.first
     cdef Py_ssize_t entry, first, last
     cdef int64_t i
-    if view.bits:
+    if view.flat is not NULL:
         for i in range(atom.count):
             if codes[i] < view.size:
-                s.loops.or_into(met, view.flat + (block * view.size + codes[i]) * WORDS)
+                s.loops.or_into(met, view.flat + (codes[i] * view.blocks + block) * WORDS)
         return
     if view.block_start is NULL:
         _look_up(s, view, block * BLOCK, rows, atom, met)

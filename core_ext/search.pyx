@@ -4,15 +4,18 @@ from libc.stdint cimport INT64_MAX, int64_t, uint8_t, uint16_t, uint32_t, uint64
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memset
 
+from cpython.ref cimport Py_INCREF
+from cpython.tuple cimport PyTuple_New, PyTuple_SET_ITEM
+
 import numpy as np
 
 from core_ext.best cimport Best, Hit, keep, settle
 from core_ext.columns cimport BLOCK, WORDS, CodeView, IntView, code_at, value_at
 from core_ext.count cimport Counted, count
-from core_ext.evaluate cimport Scan, conjunction, each_group, failing_only, prepare, score
+from core_ext.evaluate cimport Scan, conjunction, each_group, failing_only, in_range, prepare, score
 from core_ext.gate cimport Gate
 from core_ext.level cimport blocks
-from core_ext.program cimport BY_NUMBER, BY_SCORE, BY_TABLE, CODES, Program, Query
+from core_ext.program cimport BY_NUMBER, BY_TABLE, RANGE, Atom, Program, Query
 from core_ext.shelf cimport Shelf, ShelfView
 
 cdef extern from *:
@@ -37,9 +40,15 @@ cdef extern from *:
 
 cdef enum:
     STEP = 3       # a step along an order, in looks at a hit
+    BY_ROWS = 24   # more matching rows of a block are first compared with the worst kept all at once
     LEEWAY = 4096  # steps along an order beyond eight times the expected number
 
 cdef int64_t ABSENT = (<int64_t>1) << 63
+
+cdef enum:
+    SPARE = 32  # counters behind the last: planes count all codes of their bits, of which a column need not have all
+
+NO_COUNTERS = np.zeros(0, np.int64)
 
 
 cdef class Found:
@@ -79,10 +88,9 @@ def search(
     cdef int64_t total = 0, matching
     cdef bint entered = True, failed = False
     cdef const uint64_t[::1] bits
-    counters = np.zeros(program.counters + 32, np.int64)
-    relaxed = np.zeros(q.filters, np.int64)
+    counters = np.zeros(program.counters + SPARE, np.int64) if program.counters else NO_COUNTERS
     cdef int64_t[::1] counter = counters
-    cdef int64_t[::1] relaxing = relaxed
+    cdef int64_t* relaxed = NULL
     if extra and len(extra) != len(shelves):
         raise ValueError("there must be extra bitmaps for each shelf")
     for number in range(len(shelves)):
@@ -94,8 +102,9 @@ def search(
     best.hits = <Hit*>malloc((best.limit + 1) * sizeof(Hit))
     pointers = <const uint64_t**>calloc(len(shelves) * program.bitmaps + 1, sizeof(void*))
     cdef const ShelfView** views = <const ShelfView**>calloc(len(shelves) + 1, sizeof(void*))
+    relaxed = <int64_t*>calloc(q.filters, sizeof(int64_t))
     try:
-        if best.keys is NULL or best.hits is NULL or pointers is NULL or views is NULL:
+        if best.keys is NULL or best.hits is NULL or pointers is NULL or views is NULL or relaxed is NULL:
             raise MemoryError
         best.trial = best.keys + best.limit * best.width
         for number in range(len(shelves)):
@@ -113,8 +122,8 @@ def search(
             if entered:
                 for number in range(shelves_count(views)):
                     matching = _search_shelf(
-                        q, views[number], pointers + number * program.bitmaps, <uint32_t>number, &best, &counter[0],
-                        &relaxing[0],
+                        q, views[number], pointers + number * program.bitmaps, <uint32_t>number, &best, &counter[0] if program.counters else NULL,
+                        relaxed,
                     )
                     if matching < 0:
                         failed = True
@@ -125,8 +134,9 @@ def search(
                     gate.leave()
         if failed:
             raise MemoryError
-        return _told(program, total, counters, relaxed, &best) if entered else None
+        return _told(program, q, total, counters, relaxed, &best) if entered else None
     finally:
+        free(relaxed)
         free(best.keys)
         free(best.hits)
         free(pointers)
@@ -140,17 +150,22 @@ cdef inline Py_ssize_t shelves_count(const ShelfView** views) noexcept nogil:
     return number
 
 
-cdef Found _told(Program program, int64_t total, counters, relaxed, const Best* best):
+cdef Found _told(Program program, const Query* q, int64_t total, counters, const int64_t* relaxed, const Best* best):
     """The result as Python has it."""
     cdef Found found = Found.__new__(Found)
     cdef int i, key
-    found.total, found.counters, found.relaxed = total, counters[: program.counters], relaxed.tolist()
+    cdef tuple keys
+    cdef object value
+    found.total, found.counters = total, counters[: program.counters] if program.counters else counters
+    found.relaxed = [relaxed[i] for i in range(q.filters)]
     found.keys, found.ids, found.shelves, found.rows = [], [], [], []
     for i in range(best.size):
-        if best.width == 1:
-            found.keys.append((best.keys[i],))
-        else:
-            found.keys.append(tuple([best.keys[i * best.width + key] for key in range(best.width)]))
+        keys = PyTuple_New(best.width)
+        for key in range(best.width):
+            value = best.keys[i * best.width + key]
+            Py_INCREF(value)
+            PyTuple_SET_ITEM(keys, key, value)
+        found.keys.append(keys)
         found.ids.append(uuid_text(best.hits[i].id))
         found.shelves.append(best.hits[i].shelf)
         found.rows.append(best.hits[i].row)
@@ -312,7 +327,9 @@ cdef void _offer(Scan* s, const Matches* matches, uint32_t number, Best* best) n
     cdef Py_ssize_t block, row
     cdef int i
     cdef int64_t value
+    cdef int64_t least
     cdef uint64_t word
+    cdef uint64_t better[WORDS]
     cdef const uint64_t* match
     cdef const IntView* view
     for block in range(s.first_block, s.last_block):
@@ -327,6 +344,16 @@ cdef void _offer(Scan* s, const Matches* matches, uint32_t number, Best* best) n
                 value = ~view.high[block] if q.key[0].descending else view.low[block]
             if value > best.keys[0]:
                 continue
+            if matches.found[block] > BY_ROWS and best.limit and best.keys[0] != INT64_MAX:
+                memset(better, 0, WORDS * 8)
+                least = q.cursor[0] if q.resumed else ABSENT + 1
+                if q.key[0].descending:
+                    in_range(s, q.key[0].column, block, ~best.keys[0], ~least, better)
+                else:
+                    in_range(s, q.key[0].column, block, least, best.keys[0], better)
+                if not s.loops.and_into(better, match):
+                    continue
+                match = better
         if q.clauses > q.score_first:
             score(s, block, <int>min(<Py_ssize_t>BLOCK, s.shelf.rows - block * BLOCK), match)
         for i in range(WORDS):
@@ -405,24 +432,42 @@ cdef bint _walk(Scan* s, const Matches* matches, Best* best) noexcept nogil:
     if view.order is NULL or expected > matches.total or (q.resumed and q.cursor[0] == INT64_MAX):
         return False
     cdef int64_t steps = 8 * expected + LEEWAY, value
-    cdef Py_ssize_t last = _present(view, s.shelf.rows), first = 0
+    cdef Py_ssize_t last = _present(view, s.shelf.rows), first = 0, begin
+    cdef int64_t low = ABSENT + 1, high = INT64_MAX
     cdef bint done
+    _narrowed(q, q.key[0].column, &low, &high)
+    if low > high:
+        return False
+    first = _first_of(view, 0, last, low)
+    if high < INT64_MAX:
+        last = _first_of(view, first, last, high + 1)
     if not q.key[0].descending:
         if q.resumed:
-            first = _first_of(view, 0, last, q.cursor[0])
+            first = _first_of(view, first, last, q.cursor[0])
         done = _along(s, matches, view, first, last, &steps, best)
     else:
         if q.resumed:
-            last = _first_of(view, 0, last, ~q.cursor[0] + 1)
+            last = _first_of(view, first, last, ~q.cursor[0] + 1)
         done = False
-        while last > 0 and steps > 0 and not done:
+        while last > first and steps > 0 and not done:
             value = value_at(view, view.order[last - 1])
-            first = _first_of(view, 0, last, value)
-            done = _along(s, matches, view, first, last, &steps, best)
-            last = first
+            begin = _first_of(view, first, last, value)
+            done = _along(s, matches, view, begin, last, &steps, best)
+            last = begin
     if not done:
         best.size = 0
     return done
+
+
+cdef void _narrowed(const Query* q, Py_ssize_t column, int64_t* low, int64_t* high) noexcept nogil:
+    """The range outside which no value of a column matches, as far as filters of one range tell."""
+    cdef int clause
+    cdef const Atom* atom
+    for clause in range(q.score_first):
+        if q.clause_start[clause + 1] - q.clause_start[clause] == 1:
+            atom = q.atom + q.clause_start[clause]
+            if atom.kind == RANGE and atom.column == column:
+                low[0], high[0] = max(low[0], atom.low), min(high[0], atom.high)
 
 
 cdef bint _along(
