@@ -34,9 +34,10 @@ cdef struct CodeView:
 
 cdef struct IntView:
     int64_t base
-    const uint16_t* tiny            # values by row less the base; 65,535 is "absent"
-    const int32_t* narrow           # values by row; the smallest of the type is "absent"
-    const int64_t* broad
+    int32_t shift
+    const uint16_t* coarse          # by row (value - base) >> shift; 65,535 is "absent"
+    const uint16_t* fine            # by row the `shift` low bits of value - base; NULL if shift is 0
+    const int64_t* broad            # else the values by row; the smallest of the type is "absent"
     const int64_t* low              # smallest and largest present value by block; low > high where none is
     const int64_t* high
     const uint8_t* gaps             # 1 where a block has an absent value
@@ -58,11 +59,13 @@ cdef inline uint32_t code_at(const CodeView* view, Py_ssize_t element) noexcept 
 
 cdef inline int64_t value_at(const IntView* view, Py_ssize_t row) noexcept nogil:
     """The value of a row; the smallest int64 for none."""
-    if view.tiny is not NULL:
-        return view.base + view.tiny[row] if view.tiny[row] != 65535 else (<int64_t>1) << 63
-    if view.narrow is not NULL:
-        return view.narrow[row] if view.narrow[row] != <int32_t>0x80000000 else (<int64_t>1) << 63
-    return view.broad[row]
+    if view.coarse is NULL:
+        return view.broad[row]
+    if view.coarse[row] == 65535:
+        return (<int64_t>1) << 63
+    if view.fine is NULL:
+        return view.base + view.coarse[row]
+    return view.base + ((<int64_t>view.coarse[row] << view.shift) | view.fine[row])
 
 cdef class CodeColumn:
     cdef CodeView view
@@ -74,4 +77,5 @@ cdef class IntColumn:
     cdef IntView view
     cdef readonly Py_ssize_t rows
     cdef readonly int64_t base
+    cdef readonly int shift
     cdef readonly dict arrays

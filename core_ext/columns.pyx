@@ -1,6 +1,6 @@
 """Immutable columns of a stock segment: codes with bitmaps, planes or row lists a block, numbers with block bounds."""
 
-from libc.stdint cimport INT32_MAX, INT32_MIN, INT64_MAX, INT64_MIN, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport INT64_MAX, INT64_MIN, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, qsort
 
 import numpy as np
@@ -363,7 +363,8 @@ cdef inline void _put(
 cdef class IntColumn:
     """Whole numbers of a column (int64, ABSENT for none) with their bounds by block; never changed once made.
 
-    Kept in 16 bits above a base or in 32 bits where all values fit. `ordered` adds the rows in order of value.
+    Kept above a base as 16 coarse and, where these do not suffice, up to 16 fine bits: a range reads the coarse ones and
+    looks at the fine ones only where they decide. Wider columns stay int64. `ordered` adds the rows in order of value.
     """
 
     def __init__(self, const int64_t[::1] values not None):
@@ -374,36 +375,35 @@ cdef class IntColumn:
         with nogil:
             _bounds(values, low, high, gaps)
         wide = np.asarray(values)
-        least, most, base = int(np.asarray(low).min()), int(np.asarray(high).max()), 0
-        if least > most or most - least < 65535:
-            base = least if least <= most else 0
-            kept = np.where(wide == ABSENT, np.int64(65535), wide - np.int64(base)).astype(np.uint16)
-        elif least > INT32_MIN and most <= INT32_MAX:
-            kept = np.where(wide == ABSENT, np.int64(INT32_MIN), wide).astype(np.int32)
+        least, most, shift = int(np.asarray(low).min()), int(np.asarray(high).max()), 0
+        if least > most:
+            least = most = 0
+        while (most - least) >> shift >= 65535:
+            shift += 1
+        arrays = {"low": np.asarray(low), "high": np.asarray(high), "gaps": np.asarray(gaps)}
+        if shift > 16:
+            arrays["broad"] = np.array(wide)
         else:
-            kept = np.array(wide)
-        self._adopt(rows, base, {
-            "values": kept, "low": np.asarray(low), "high": np.asarray(high), "gaps": np.asarray(gaps),
-        })
+            above = np.where(wide == ABSENT, np.int64(0), wide - np.int64(least))
+            arrays["coarse"] = np.where(wide == ABSENT, np.int64(65535), above >> shift).astype(np.uint16)
+            if shift:
+                arrays["fine"] = (above & ((1 << shift) - 1)).astype(np.uint16)
+        self._adopt(rows, least, shift, arrays)
 
     @staticmethod
-    def restored(rows, base, arrays):
+    def restored(rows, base, shift, arrays):
         """A column of arrays that `arrays` of another told; they are believed."""
         cdef IntColumn column = IntColumn.__new__(IntColumn)
-        column._adopt(rows, base, dict(arrays))
+        column._adopt(rows, base, shift, dict(arrays))
         return column
 
-    def _adopt(self, Py_ssize_t rows, int64_t base, dict arrays):
+    def _adopt(self, Py_ssize_t rows, int64_t base, int shift, dict arrays):
         cdef IntView* view = &self.view
-        self.rows, self.base, self.arrays = rows, base, arrays
-        view.base = base
-        kind = arrays["values"].dtype
-        if kind == np.uint16:
-            view.tiny = <const uint16_t*>_address(arrays["values"])
-        elif kind == np.int32:
-            view.narrow = <const int32_t*>_address(arrays["values"])
-        else:
-            view.broad = <const int64_t*>_address(arrays["values"])
+        self.rows, self.base, self.shift, self.arrays = rows, base, shift, arrays
+        view.base, view.shift = base, shift
+        view.coarse = <const uint16_t*>_address(arrays.get("coarse"))
+        view.fine = <const uint16_t*>_address(arrays.get("fine"))
+        view.broad = <const int64_t*>_address(arrays.get("broad"))
         view.low, view.high = <const int64_t*>_address(arrays["low"]), <const int64_t*>_address(arrays["high"])
         view.gaps = <const uint8_t*>_address(arrays["gaps"])
         view.order = <const uint32_t*>_address(arrays.get("order"))
@@ -420,13 +420,13 @@ cdef class IntColumn:
 
     def wide(self):
         """The values as given: int64 with ABSENT."""
-        values = self.arrays["values"]
-        wide = values.astype(np.int64)
-        if values.dtype == np.uint16:
-            wide += self.base
-            wide[values == 65535] = ABSENT
-        elif values.dtype == np.int32:
-            wide[values == INT32_MIN] = ABSENT
+        if "broad" in self.arrays:
+            return self.arrays["broad"]
+        wide = self.arrays["coarse"].astype(np.int64) << self.shift
+        if self.shift:
+            wide |= self.arrays["fine"]
+        wide += self.base
+        wide[self.arrays["coarse"] == 65535] = ABSENT
         return wide
 
     @property

@@ -30,5 +30,6 @@ cdef bint each_group(Scan* s, Py_ssize_t block, int rows) noexcept nogil
 cdef void score(const Scan* s, Py_ssize_t block, int rows, const uint64_t* match) noexcept nogil
 cdef int failing_only(const Scan* s, int group, int left_out, const uint64_t* apart) noexcept nogil
 cdef void in_range(
-    const Scan* s, Py_ssize_t column, Py_ssize_t block, int64_t low, int64_t high, uint64_t* met
+    const Scan* s, Py_ssize_t column, Py_ssize_t block, int64_t low, int64_t high, const uint64_t* candidates,
+    uint64_t* met
 ) noexcept nogil

@@ -261,7 +261,7 @@ cdef bint _meet(const Scan* s, Py_ssize_t block, int rows, int clause, uint64_t*
         if ready is not NULL:
             s.loops.or_into(met, ready)
         elif s.q.atom[at].kind == RANGE:
-            in_range(s, s.q.atom[at].column, block, s.q.atom[at].low, s.q.atom[at].high, met)
+            in_range(s, s.q.atom[at].column, block, s.q.atom[at].low, s.q.atom[at].high, mask, met)
         else:
             _codes(s, block, rows, s.q.atom + at, met)
     return s.loops.and_into(mask, met)
@@ -340,53 +340,83 @@ cdef inline bint _wanted(const Query* q, const Atom* atom, uint32_t code) noexce
 
 
 cdef bint _row_by_row(const Scan* s, Py_ssize_t block, const Atom* atom, uint64_t* mask) noexcept nogil:
-    """Keeps the rows of the mask for which the atom holds, looking at each."""
+    """Keeps the rows of the mask for which the atom holds, looking at each.
+
+    Without branches on what is read: the rows lie far apart, and so their lines of memory are fetched side by side.
+    """
     cdef int i
-    cdef uint64_t word, left = 0
+    cdef uint64_t word, kept, left = 0
     cdef Py_ssize_t row, element, stop
     cdef int64_t value
     cdef bint holds
-    cdef const CodeView* view
+    cdef const IntView* ints = s.shelf.ints[atom.column] if atom.kind == RANGE else NULL
+    cdef const CodeView* view = s.shelf.codes[atom.column] if atom.kind == CODES else NULL
+    cdef int64_t low = max(atom.low, (<int64_t>1 << 63) + 1)
     for i in range(WORDS):
-        word = mask[i]
+        word, kept = mask[i], 0
         while word:
             row = block * BLOCK + i * 64 + lowest_bit(word)
-            if atom.kind == RANGE:
-                value = value_at(s.shelf.ints[atom.column], row)
-                holds = atom.low <= value <= atom.high and value != (<int64_t>1) << 63
+            if ints is not NULL:
+                value = value_at(ints, row)
+                holds = (value >= low) & (value <= atom.high)
+            elif view.starts is NULL:
+                holds = _wanted(s.q, atom, code_at(view, row))
             else:
-                view = s.shelf.codes[atom.column]
-                if view.starts is NULL:
-                    holds = _wanted(s.q, atom, code_at(view, row))
-                else:
-                    holds = False
-                    element, stop = view.starts[row], view.starts[row + 1]
-                    while element < stop and not holds:
-                        holds = _wanted(s.q, atom, code_at(view, element))
-                        element += 1
-            if not holds:
-                mask[i] &= ~(word & -word)
+                holds = False
+                element, stop = view.starts[row], view.starts[row + 1]
+                while element < stop and not holds:
+                    holds = _wanted(s.q, atom, code_at(view, element))
+                    element += 1
+            kept |= <uint64_t>holds << (row & 63)
             word &= word - 1
-        left |= mask[i]
+        mask[i] = kept
+        left |= kept
     return left != 0
 
 
 cdef void in_range(
-    const Scan* s, Py_ssize_t column, Py_ssize_t block, int64_t low, int64_t high, uint64_t* met
+    const Scan* s, Py_ssize_t column, Py_ssize_t block, int64_t low, int64_t high, const uint64_t* candidates,
+    uint64_t* met
 ) noexcept nogil:
-    """Adds the rows whose value is in the range."""
+    """Adds the candidates whose value is in the range, and maybe rows that are no candidates.
+
+    The coarse bits tell of all rows but those at the ends of the range, which are looked at one by one.
+    """
     cdef const IntView* view = s.shelf.ints[column]
     cdef Py_ssize_t first = block * BLOCK
-    cdef int rows = <int>min(<Py_ssize_t>BLOCK, s.shelf.rows - first)
+    cdef int rows = <int>min(<Py_ssize_t>BLOCK, s.shelf.rows - first), i
+    cdef uint64_t inside[WORDS]
+    cdef uint64_t ends[WORDS]
+    cdef uint64_t word
+    cdef int64_t from_, upto, value, ones = ((<int64_t>1) << view.shift) - 1
     low, high = max(low, view.low[block]), min(high, view.high[block])
     if low > high:
         return
-    if view.tiny is not NULL:
-        s.loops.range_u16(view.tiny + first, rows, <uint16_t>(low - view.base), <uint16_t>(high - view.base), met)
-    elif view.narrow is not NULL:
-        s.loops.range_i32(view.narrow + first, rows, <int32_t>low, <int32_t>high, met)
-    else:
+    if view.coarse is NULL:
         s.loops.range_i64(view.broad + first, rows, low, high, met)
+        return
+    from_, upto = (low - view.base) >> view.shift, (high - view.base) >> view.shift
+    if view.fine is NULL:
+        s.loops.range_u16(view.coarse + first, rows, <uint16_t>from_, <uint16_t>upto, met)
+        return
+    memset(inside, 0, WORDS * 8)
+    s.loops.range_u16(view.coarse + first, rows, <uint16_t>from_, <uint16_t>upto, inside)
+    if not s.loops.and_into(inside, candidates):
+        return
+    if (low - view.base) & ones or (high - view.base) & ones != ones:
+        memset(ends, 0, WORDS * 8)
+        s.loops.equal_u16(view.coarse + first, rows, <uint16_t>from_, ends)
+        if upto != from_:
+            s.loops.equal_u16(view.coarse + first, rows, <uint16_t>upto, ends)
+        if s.loops.and_into(ends, inside):
+            for i in range(WORDS):
+                word = ends[i]
+                while word:
+                    value = value_at(view, first + i * 64 + lowest_bit(word))
+                    if value < low or value > high:
+                        inside[i] &= ~(word & -word)
+                    word &= word - 1
+    s.loops.or_into(met, inside)
 
 
 cdef void _codes(const Scan* s, Py_ssize_t block, int rows, const Atom* atom, uint64_t* met) noexcept nogil:
