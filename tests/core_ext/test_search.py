@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import random
 import threading
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 
 from core_ext.columns import ABSENT, CodeColumn, IntColumn
+from core_ext.gate import Gate
 from core_ext.program import Program
-from core_ext.search import scan
+from core_ext.search import search
+from core_ext.shelf import Shelf
 from tests.core_ext.scans import Answer, plainly, random_asked, random_plain, scanned
 
 SIZES = (0, 1, 63, 64, 65, 300, 300, 1_000, 4_095, 4_096, 4_097, 8_200)
@@ -48,63 +51,145 @@ def test_scans_at_once_do_not_disturb_each_other() -> None:
     assert found == [[one] * 10 for one in expected]
 
 
-def program(**changes: object) -> Program:
-    """All live rows, ordered by number column 0, with one facet."""
-    parts: dict[str, object] = {
-        "groups": [0, 1], "filters": [0, 1], "clauses": [0, 1], "atoms": [(2, 0, 0, 0, 0, 0)], "codes": [],
-        "tables": [], "facets": [(0, -1, 0, 3)], "keys": [(0, 0, 0, -1, 0, 0, 0)], "key_tables": [],
-    }  # fmt: skip
-    return Program(**(parts | changes))  # type: ignore[arg-type]
+def started() -> Program:
+    """A program with a scope that all live rows pass."""
+    made = Program(limit=5)
+    made.group()
+    made.filter()
+    made.clause()
+    made.bitmap(0)
+    return made
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"groups": [0, 2]},
-        {"groups": [0]},
-        {"groups": [0, 0, 1]},
-        {"groups": [1, 1]},
-        {"filters": [0, 2]},
-        {"clauses": [0, 2]},
-        {"clauses": [0, 1, 0]},
-        {"atoms": [(3, 0, 0, 0, 0, 0)]},
-        {"atoms": [(2, 0, 0)]},
-        {"atoms": [(0, 0, 0, 5, 0, 1)]},
-        {"atoms": [(0, 0, 0, 0, 0, 1)]},
-        {"atoms": [(0, -1, 0, 0, 0, 0)]},
-        {"facets": [(0, 0, 0, 3)]},
-        {"facets": [(0, 1, 0, 3)]},
-        {"facets": [(-1, -1, 0, 3)]},
-        {"facets": [(0, -1, 0, 0)]},
-        {"facets": [(0, -1, -1, 3)]},
-        {"facets": [(0, -1)]},
-        {"keys": [(7, 0, 0, -1, 0, 0, 0)]},
-        {"keys": [(0, 0)]},
-        {"keys": [(1, 0, 0, -1, 0, 9, 1)]},
-        {"cursor": [1, 2]},
-    ],
-)
-def test_a_program_that_does_not_fit_together_is_refused(changes: dict[str, object]) -> None:
+WRONG_STEPS: list[Callable[[Program], object]] = [
+    lambda made: made.codes(0, [3], 3),
+    lambda made: made.codes(0, [-1], 3),
+    lambda made: made.codes(-1, [0], 3),
+    lambda made: made.codes(0, [], 0),
+    lambda made: made.table(0, np.array([0, 2], np.uint8)),
+    lambda made: made.table(0, np.zeros(0, np.uint8)),
+    lambda made: made.range(-1, 0, 1),
+    lambda made: made.bitmap(-1),
+    lambda made: made.facet(0, 0, 3),
+    lambda made: made.facet(-1, -1, 3),
+    lambda made: made.facet(0, -1, 0),
+    lambda made: made.by_number(-1, False),
+    lambda made: made.by_number(0, False, -2),
+    lambda made: made.by_table(0, np.zeros(0, np.int64), False),
+    lambda made: made.resume([1], bytes(16)),
+    lambda made: (made.by_number(0, False), made.resume([1], bytes(15))),
+    lambda made: (made.scores(), made.group()),
+    lambda made: (made.scores(), made.filter()),
+    lambda made: (made.scores(), made.scores()),
+    lambda made: (made.facet(0, 1, 3), search(made, ())),
+    lambda made: (search(made, ()), made.clause()),
+    lambda made: (search(made, ()), made.bitmap(0)),
+    lambda made: search(made, (), ((),)),
+]
+
+
+@pytest.mark.parametrize("wrong", WRONG_STEPS)
+def test_a_step_that_no_column_could_be_asked_is_refused(wrong: Callable[[Program], object]) -> None:
     with pytest.raises(ValueError, match=r"\w"):
-        program(**changes)
+        wrong(started())
+
+
+def test_a_program_begins_with_its_scope() -> None:
+    for step in (Program.filter, Program.clause, lambda made: made.bitmap(0), lambda made: search(made, ())):
+        with pytest.raises(ValueError, match=r"\w"):
+            step(Program(limit=5))
+    with pytest.raises(ValueError, match="limit"):
+        Program(limit=-1)
+
+
+def two_rows(size: int = 3) -> Shelf:
+    codes = CodeColumn(np.array([0, 2], np.uint32), size)
+    live = np.zeros(64, np.uint64)
+    live[0] = 3
+    ids = np.arange(32, dtype=np.uint8).reshape(2, 16)
+    return Shelf((codes,), (IntColumn(np.array([5, ABSENT], np.int64)),), (live,), ids)
 
 
 def test_a_segment_that_the_program_does_not_cover_is_refused() -> None:
-    made = program()
-    codes = CodeColumn(np.array([0, 2], np.uint32), 3)
-    numbers = IntColumn(np.array([5, ABSENT], np.int64))
-    live, rank = np.array([3], np.uint64), np.array([0, 1], np.uint32)
-    counters, relaxed = np.zeros(3, np.int64), np.zeros(1, np.int64)
-    keys, rows = np.zeros((2, 1), np.int64), np.zeros(2, np.uint32)
-    good = [made, 2, (codes,), (numbers,), (live,), rank, 0, counters, relaxed, keys, rows]
-    assert scan(*good) == (2, 2)  # type: ignore[arg-type]
-    assert (counters.tolist(), keys[:, 0].tolist(), rows.tolist()) == ([1, 0, 1], [5, 2**63 - 1], [0, 1])
-    wide = CodeColumn(np.array([0, 2], np.uint32), 4)
-    short = CodeColumn(np.array([0], np.uint32), 3)
-    for place, bad in (
-        (1, 3), (2, (wide,)), (2, (short,)), (3, ()), (4, ()), (4, (np.zeros(2, np.uint64),)),
-        (5, np.zeros(1, np.uint32)), (7, np.zeros(2, np.int64)), (8, np.zeros(2, np.int64)),
-        (9, np.zeros((2, 2), np.int64)), (9, np.zeros((1, 1), np.int64)),
+    made = started()
+    made.facet(0, -1, 3)
+    made.by_number(0, False)
+    found = search(made, (two_rows(),))
+    assert found is not None
+    assert (found.total, found.counters.tolist(), found.keys) == (2, [1, 0, 1], [(5,), (2**63 - 1,)])
+    assert (found.shelves, found.rows) == ([0, 0], [0, 1])
+    with pytest.raises(ValueError, match="beyond the program's counters"):
+        search(made, (two_rows(4),))
+    for wrong in (lambda one: one.range(1, 0, 1), lambda one: one.bitmap(1)):
+        asked = started()
+        wrong(asked)
+        with pytest.raises(ValueError, match="lacks"):
+            search(asked, (two_rows(),))
+    asked = started()
+    asked.bitmap(1)
+    with pytest.raises(ValueError, match="length"):
+        search(asked, (two_rows(),), ((np.zeros(2, np.uint64),),))
+    tabled = started()
+    tabled.by_table(0, np.zeros(2, np.int64), False)
+    with pytest.raises(ValueError, match="beyond the program's tables"):
+        search(tabled, (two_rows(),))
+
+
+def test_a_shelf_of_arrays_that_do_not_fit_together_is_refused() -> None:
+    good = two_rows()
+    for change in (
+        {"codes": (CodeColumn(np.array([0], np.uint32), 3),)}, {"ints": (IntColumn(np.zeros(1, np.int64)),)},
+        {"ints": (None,)}, {"bitmaps": (np.zeros(1, np.uint64),)}, {"ids": np.zeros((2, 15), np.uint8)},
     ):  # fmt: skip
+        parts = {"codes": good.codes, "ints": good.ints, "bitmaps": good.bitmaps, "ids": good.ids} | change
         with pytest.raises(ValueError, match=r"\w"):
-            scan(*[bad if i == place else one for i, one in enumerate(good)])  # type: ignore[arg-type]
+            Shelf(**parts)  # type: ignore[arg-type]
+
+
+def test_a_search_that_a_change_overtook_says_so() -> None:
+    gate = Gate()
+    made = started()
+    assert search(made, (two_rows(),), (), gate, gate.serial) is not None
+    before = gate.serial
+    with gate:
+        assert gate.serial == before + 1
+    assert search(made, (two_rows(),), (), gate, before) is None
+
+
+def test_changes_wait_for_searches_and_searches_for_changes() -> None:
+    """A change flips two columns; no search ever sees one flipped and the other not."""
+    rng = random.Random(3)
+    rows = 50_000
+    columns = tuple(CodeColumn(np.zeros(rows, np.uint32), 2) for _ in range(2))
+    live = np.full(-(-rows // 4_096) * 64, 2**64 - 1, np.uint64)
+    ids = np.zeros((rows, 2), ">u8")
+    ids[:, 1] = np.arange(rows)
+    one = Shelf(columns, (), (live,), ids.view(np.uint8))
+    gate = Gate()
+    torn: list[int] = []
+    done = threading.Event()
+
+    def look() -> None:
+        made = started()
+        made.group()
+        made.filter()
+        made.clause()
+        made.codes(0, [1], 2)
+        made.facet(1, -1, 2)
+        while not done.is_set():
+            found = search(made, (one,), (), gate, gate.serial)
+            if found is not None and found.counters[0]:
+                torn.append(found.counters[0])
+
+    threads = [threading.Thread(target=look) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for _ in range(3_000):
+        row = rng.randrange(rows)
+        with gate:
+            for column in columns:
+                column.change(row, 1 - int(column.take(np.array([row], np.uint32))[0]))
+    done.set()
+    for thread in threads:
+        thread.join()
+    assert torn == []
