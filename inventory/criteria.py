@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
+from functools import cached_property
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -145,23 +146,51 @@ class Relaxation(msgspec.Struct, frozen=True):
     total: int
 
 
-class SearchPage(msgspec.Struct, kw_only=True):
-    """One page of an answer; `items` are vehicles already written as JSON."""
+class SearchPage:
+    """One page of an answer, written as JSON already; its parts are read back when they are asked for."""
 
-    total: int
-    items: list[msgspec.Raw]
-    facets: dict[str, list[FacetCount]]
-    relaxations: list[Relaxation]
-    next_cursor: str | None
-    as_of: str
-    took_us: int
+    def __init__(
+        self,
+        *,
+        total: int,
+        items: bytes,
+        facets: bytes,
+        relaxations: list[Relaxation],
+        next_cursor: str | None,
+        as_of: str,
+        took_us: int,
+    ):
+        """`items`: vehicles joined by commas; `facets`: members of an object."""
+        self.total, self.relaxations, self.next_cursor = total, relaxations, next_cursor
+        self.as_of, self.took_us = as_of, took_us
+        self._items, self._facets = items, facets
+
+    @cached_property
+    def items(self) -> list[msgspec.Raw]:
+        """The vehicles, each as JSON."""
+        return _read_items(b"[%b]" % self._items)
+
+    @cached_property
+    def facets(self) -> dict[str, list[FacetCount]]:
+        """The counts by facet."""
+        return _read_facets(b"{%b}" % self._facets)
 
     def encode(self) -> bytes:
         """The answer as JSON."""
-        return _encoder.encode(self)
+        return b'{"total":%d,"items":[%b],"facets":{%b},"relaxations":%b,"next_cursor":%b,"as_of":%b,"took_us":%d}' % (
+            self.total,
+            self._items,
+            self._facets,
+            _encode(self.relaxations),
+            _encode(self.next_cursor),
+            _encode(self.as_of),
+            self.took_us,
+        )
 
 
-_encoder = msgspec.json.Encoder()
+_encode = msgspec.json.Encoder().encode
+_read_items = msgspec.json.Decoder(list[msgspec.Raw]).decode
+_read_facets = msgspec.json.Decoder(dict[str, list[FacetCount]]).decode
 
 
 def checked(request: SearchRequest, known_attributes: frozenset[str] | None = None, root: str = "") -> SearchRequest:
@@ -204,7 +233,7 @@ def _faults(request: SearchRequest) -> Iterator[tuple[str, str]]:
             if sort.by == "distance":
                 yield pointer("sort", i, "by"), "distance needs criteria.near"
     for i, facet in enumerate(request.facets):
-        if not _sound(facet):
+        if not sound(facet):
             yield pointer("facets", i), "is not a sound text"
     for name in Criteria.__struct_fields__:
         if value := getattr(criteria, name):
@@ -223,14 +252,14 @@ def _faults(request: SearchRequest) -> Iterator[tuple[str, str]]:
 def _value_faults(value: Any, *at: str) -> Iterator[tuple[str, str]]:
     """Faults of texts, lists, ranges and attributes, by their type."""
     if isinstance(value, str):
-        if not _sound(value):
+        if not sound(value):
             yield pointer(*at), "is not a sound text"
     elif isinstance(value, list):
         for i, one in enumerate(value):
             yield from _value_faults(one, *at, str(i))
     elif isinstance(value, dict):
         for code, one in value.items():
-            if not _sound(code):
+            if not sound(code):
                 yield pointer(*at), "has a name that is not a sound text"
             else:
                 yield from _value_faults(one, *at, code)
@@ -242,9 +271,9 @@ def _value_faults(value: Any, *at: str) -> Iterator[tuple[str, str]]:
         yield pointer(*at), "is too large"
 
 
-def _sound(text: str) -> bool:
+def sound(text: str) -> bool:
     """Whether a text can be stored and sent: no U+0000, no half of a surrogate pair."""
-    return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
+    return "\0" not in text and (text.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in text))
 
 
 def _range_faults(bounds: Range, *at: str) -> Iterator[tuple[str, str]]:

@@ -136,6 +136,10 @@ class Invalid(Problem):
     slug, title, status = "invalid", "The request breaks a rule", 422
 
 
+class SearchTooCostly(Invalid):
+    slug, title = "search-too-costly", "The search would cost more than one search may"
+
+
 class KeyReused(Invalid):
     slug, title = "idempotency-key-reused", "This Idempotency-Key came with another body before"
 

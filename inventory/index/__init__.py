@@ -17,8 +17,9 @@ What the contract leaves open is decided so:
 - A word of the text is a run of letters, marks and digits; what signs divide is found joined too (F-150 by f150).
 """
 
+from inventory.index.answer import Finding
 from inventory.index.audience import EVERYTHING, GUEST, Audience
 from inventory.index.fragments import VehicleView
 from inventory.index.stock import StockIndex
 
-__all__ = ["EVERYTHING", "GUEST", "Audience", "StockIndex", "VehicleView"]
+__all__ = ["EVERYTHING", "GUEST", "Audience", "Finding", "StockIndex", "VehicleView"]

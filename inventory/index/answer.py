@@ -1,24 +1,21 @@
-"""Runs a request over a snapshot and writes the page."""
+"""Runs a request over a snapshot; writes the page."""
 
 from __future__ import annotations
 
-import math
 import time
 from datetime import date
 from typing import NamedTuple
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from core_ext.program import Program
-from core_ext.search import scan
-from inventory.criteria import RANGE_FACETS, FacetCount, Relaxation, SearchPage, SearchRequest
+from core_ext.page import Fragments, items
+from core_ext.search import Found, search
+from inventory.criteria import Relaxation, SearchPage, SearchRequest
 from inventory.index import cursors
 from inventory.index.audience import Audience
 from inventory.index.cursors import Cursor
-from inventory.index.facets import range_facet, value_facet
-from inventory.index.fragments import assemble
+from inventory.index.facets import written
 from inventory.index.plan import Plan
 from inventory.index.segment import Bits, View
 from inventory.index.snapshot import Snapshot
@@ -34,74 +31,95 @@ class Setting(NamedTuple):
     """Where the criteria name none."""
     today: date
     """From which days in stock are counted."""
+    known_attributes: frozenset[str] | None = None
+    """The codes of attributes, if there is a catalogue of them."""
 
 
-class Hit(NamedTuple):
-    """A vehicle of the page; hits compare as the page orders them."""
+class Finding:
+    """What a search found, for callers in the process: nothing is written or signed."""
 
-    keys: tuple[int, ...]
-    id: str
-    view: View
-    row: int
+    __slots__ = ("_counters", "_plan", "_relaxed", "as_of", "ids", "keys", "total")
+
+    def __init__(self, plan: Plan, found: Found, as_of: str):
+        limit = plan.request.limit
+        self.total: int = found.total
+        """How many vehicles match."""
+        self.ids: list[str] = found.ids[:limit]
+        """Those of the page, in its order."""
+        self.keys: list[tuple[int, ...]] = found.keys[:limit]
+        """Their sort keys: smaller is earlier, 2**63 - 1 is absent."""
+        self.as_of = as_of
+        self._plan, self._counters, self._relaxed = plan, found.counters, found.relaxed
+
+    @property
+    def counts(self) -> dict[str, tuple[int, NDArray[np.int64]]]:
+        """By facet its column, and how many vehicles have each of its codes."""
+        counters = self._counters
+        return {name: (column, counters[first : first + size]) for name, column, first, size in self._plan.facets}
+
+    @property
+    def relaxations(self) -> list[Relaxation]:
+        """The total if only one criterion were dropped."""
+        return _relaxations(self._plan, self.total, self._relaxed)
 
 
-class Tally(NamedTuple):
-    """What the scans of all segments add up to."""
+def find(snapshot: Snapshot, request: SearchRequest, audience: Audience, setting: Setting) -> Finding | None:
+    """What a request without a cursor asks for; None if the stock has changed since the snapshot was taken.
 
-    total: int
-    counters: NDArray[np.int64]
-    relaxed: NDArray[np.int64]
-    hits: list[Hit]
+    Malformed, UnknownProperty and SearchTooCostly as `checked` and `Plan` say.
+    """
+    plan = Plan(request, audience, snapshot.vocabulary, setting.currency, setting.today, setting.known_attributes)
+    found = _found(snapshot, plan)
+    return None if found is None else Finding(plan, found, snapshot.as_of)
 
 
-def answer(snapshot: Snapshot, request: SearchRequest, audience: Audience, caller: str, setting: Setting) -> SearchPage:
-    """The page that a checked request asks for. CursorInvalid if its cursor belongs to another query or caller."""
+def answer(
+    snapshot: Snapshot, request: SearchRequest, audience: Audience, caller: str, setting: Setting
+) -> SearchPage | None:
+    """The page that a request asks for; None if the stock has changed since the snapshot was taken.
+
+    As `find`; CursorInvalid if the cursor belongs to another query or caller.
+    """
     started = time.perf_counter_ns()
-    plan = Plan(request, audience, snapshot.vocabulary, setting.currency, setting.today)
-    belongs_to = cursors.binding(plan, caller)
-    cursor = cursors.read(request.cursor, belongs_to, setting.secret) if request.cursor is not None else None
-    program = plan.program(cursor.keys if cursor else None)
-    tally = run(snapshot, plan, program, cursor)
-    hits = tally.hits[: request.limit]
-    more = len(tally.hits) > request.limit
+    plan = Plan(request, audience, snapshot.vocabulary, setting.currency, setting.today, setting.known_attributes)
+    limit = request.limit
+    if request.cursor is not None:
+        cursor = cursors.read(request.cursor, cursors.binding(plan, caller), setting.secret)
+        plan.program.resume(cursor.keys, cursor.id)
+    found = _found(snapshot, plan)
+    if found is None:
+        return None
+    counted = (
+        written(plan.facets, found.counters, snapshot, audience.kind, plan.currency, request.facet_limit)
+        if plan.facets
+        else b""
+    )
+    if counted is None:
+        return None
+    next_cursor = None
+    if found.total > limit if request.cursor is None else len(found.ids) > limit:
+        last = Cursor(list(found.keys[limit - 1]), bytes.fromhex(found.ids[limit - 1].replace("-", "")))
+        next_cursor = cursors.write(last, cursors.binding(plan, caller), setting.secret)
+    shown = _items(snapshot, plan, found.shelves[:limit], found.rows[:limit])
     return SearchPage(
-        total=tally.total,
-        items=[_item(hit, plan) for hit in hits],
-        facets=_facets(plan, tally, snapshot),
-        relaxations=_relaxations(plan, tally),
-        next_cursor=cursors.write(Cursor(list(hits[-1].keys), hits[-1].id), belongs_to, setting.secret)
-        if more
-        else None,
+        total=found.total,
+        items=shown,
+        facets=counted,
+        relaxations=_relaxations(plan, found.total, found.relaxed),
+        next_cursor=next_cursor,
         as_of=snapshot.as_of,
         took_us=(time.perf_counter_ns() - started) // 1_000,
     )
 
 
-def run(snapshot: Snapshot, plan: Plan, program: Program, cursor: Cursor | None) -> Tally:
-    """Scans every segment and merges: one hit more than the page holds, if there is one."""
-    limit, width = plan.request.limit + 1, len(plan.sort)
-    counters, relaxed = np.zeros(program.counters, np.int64), np.zeros(program.filters, np.int64)
-    keys, rows = np.zeros((limit, width), np.int64), np.zeros(limit, np.uint32)
-    total = 0
-    hits: list[Hit] = []
-    for view in snapshot.views:
-        segment = view.segment
-        matching, found = scan(
-            program, segment.rows, segment.codes, segment.ints, _bitmaps(view, plan), segment.id_rank,
-            segment.ids_upto(cursor.id) if cursor else 0, counters, relaxed, keys, rows,
-        )  # fmt: skip
-        total += matching
-        hits += [
-            Hit(tuple(key), segment.id_at(row), view, row)
-            for key, row in zip(keys[:found].tolist(), rows[:found].tolist(), strict=True)
-        ]
-    if len(snapshot.views) > 1:
-        hits.sort(key=lambda hit: hit[:2])
-    return Tally(total, counters, relaxed, hits[:limit])
+def _found(snapshot: Snapshot, plan: Plan) -> Found | None:
+    plan.refuse_if_costly(snapshot)
+    extra = tuple([_marked(view, plan) for view in snapshot.views]) if plan.words else ()
+    return search(plan.program, snapshot.shelves, extra, snapshot.gate, snapshot.serial)
 
 
-def _bitmaps(view: View, plan: Plan) -> tuple[Bits, ...]:
-    """Live, offered and network rows, and for each clause of the text the rows whose numbers have one of its words.
+def _marked(view: View, plan: Plan) -> tuple[Bits, ...]:
+    """For each clause of the text the rows whose numbers have one of its words.
 
     A guarded audience's words never touch VIN, registration and stock numbers.
     """
@@ -113,33 +131,38 @@ def _bitmaps(view: View, plan: Plan) -> tuple[Bits, ...]:
             if not plan.audience.guarded:
                 segment.guarded_words.mark(word, bits)
         found.append(bits)
-    return (view.live, segment.offered, segment.network, *found)
+    return tuple(found)
 
 
-def _item(hit: Hit, plan: Plan) -> msgspec.Raw:
-    head, tail = hit.view.segment.fragment(hit.row, plan.audience.guarded)
-    if plan.distances is None:
-        return assemble(head, tail, None, with_distance=False)
-    place = int(hit.view.segment.codes_of(PLACE, np.array([hit.row], np.uint32))[0])
-    distance = float(plan.distances[place])
-    return assemble(head, tail, None if math.isnan(distance) else distance, with_distance=True)
+def _items(snapshot: Snapshot, plan: Plan, shelves: list[int], rows: list[int]) -> bytes:
+    """The vehicles of the page as JSON, joined by commas."""
+    views, guarded = snapshot.views, plan.audience.guarded
+    fragments: list[Fragments | None] = [None] * len(views)
+    instead: dict[int, bytes] = {}
+    for number in set(shelves):
+        segment = views[number].segment
+        fragments[number] = Fragments(*segment.fragments, segment.cuts)
+        if segment.changed:
+            for place, row in enumerate(rows):
+                if shelves[place] == number and row in segment.changed:
+                    instead[place] = b"".join(segment.fragment(row, guarded))
+    distances = None if plan.near is None else _distances(snapshot, plan, shelves, rows)
+    return items(tuple(fragments), shelves, rows, guarded=guarded, distances=distances, instead=instead or None)
 
 
-def _facets(plan: Plan, tally: Tally, snapshot: Snapshot) -> dict[str, list[FacetCount]]:
-    made = {}
-    for name, (column, first, size) in plan.facet_columns.items():
-        counts = tally.counters[first : first + size]
-        if name in RANGE_FACETS:
-            made[name] = range_facet(name, counts, snapshot.vocabulary, plan.currency)
-        else:
-            made[name] = value_facet(
-                counts, column, snapshot.vocabulary, snapshot.views, plan.audience.kind, plan.request.facet_limit
-            )
-    return made
+def _distances(snapshot: Snapshot, plan: Plan, shelves: list[int], rows: list[int]) -> NDArray[np.float64]:
+    """Kilometres from the request's point to each vehicle of the page."""
+    assert plan.near is not None
+    places = np.zeros(len(rows), np.uint32)
+    numbers, within = np.array(shelves), np.array(rows, np.uint32)
+    for number in set(shelves):
+        here = numbers == number
+        places[here] = snapshot.views[number].segment.codes_of(PLACE, within[here])
+    return snapshot.vocabulary.places.distances_km(plan.near.latitude, plan.near.longitude, places.tolist())
 
 
-def _relaxations(plan: Plan, tally: Tally) -> list[Relaxation]:
+def _relaxations(plan: Plan, total: int, relaxed: list[int]) -> list[Relaxation]:
     if not plan.request.relaxations:
         return []
-    more = zip(plan.filter_names, tally.relaxed.tolist(), strict=True)
-    return [Relaxation(name, tally.total + count) for name, count in more if name is not None]
+    more = zip(plan.names, relaxed, strict=True)
+    return [Relaxation(name, total + count) for name, count in more if name is not None]

@@ -3,17 +3,33 @@
 from __future__ import annotations
 
 import functools
-import math
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from domain.kit.money import digits
-from inventory.criteria import FacetCount
+from inventory.index.dictionary import Codes
 
 MOST_BUCKETS = 10
 _STEPS = (1_000, 1_250, 1_500, 1_750, 2_000, 2_500, 3_000, 3_500, 4_000, 5_000, 6_000, 7_000, 8_000, 9_000)
 EDGES = tuple(step * 10**decade // 1_000 for decade in range(3, 12) for step in _STEPS)
 """Where a band of prices (whole currency units) or kilometres begins: 1,000, 1,250, 1,500 … in every power of ten."""
+_OPEN = -(1 << 62)
+"""Where the band begins that is open below; never shown."""
+
+K = TypeVar("K", bound=Hashable)
+
+
+class Scale(NamedTuple):
+    """The bands of a facet in ascending order."""
+
+    known: int
+    """How many codes there were when it was made."""
+    codes: NDArray[np.int64]
+    starts: NDArray[np.int64]
 
 
 def band_of(value: int) -> int:
@@ -32,24 +48,38 @@ def _scaled(currency: str) -> list[int]:
     return [edge * scale for edge in EDGES]
 
 
-def band_start(band: int) -> int | None:
-    """The edge where a band begins; None for the one open below."""
-    return EDGES[band - 1] if band else None
+def price_scale(bands: Codes[tuple[str, int]], currency: str) -> Scale:
+    """The price bands of a currency."""
+    return _scale(bands, currency, lambda band: _start(band[1]) if band[0] == currency else None)
 
 
-def buckets(bands: Sequence[tuple[int | None, int]]) -> list[FacetCount]:
-    """At most MOST_BUCKETS buckets from (where the band begins, count > 0), ascending; None for the band open below.
+def odometer_scale(bands: Codes[int]) -> Scale:
+    """The bands of kilometres."""
+    return _scale(bands, None, _start)
 
-    Neighbouring bands are joined until a bucket has its equal share, so that the edges follow the stock and not its
-    outliers; the first and the last bucket are open, so that every number lies in one.
-    """
-    share = 1 if len(bands) <= MOST_BUCKETS else math.ceil(sum(count for _, count in bands) / MOST_BUCKETS)
-    starts: list[int | None] = []
-    counts: list[int] = []
-    for start, count in bands:
-        if not counts or counts[-1] >= share:
-            starts.append(start if starts else None)
-            counts.append(0)
-        counts[-1] += count
-    ends = [*starts[1:], None][: len(starts)]
-    return [FacetCount(gte=start, lt=end, count=count) for start, end, count in zip(starts, ends, counts, strict=True)]
+
+def year_scale(years: Codes[int]) -> Scale:
+    """Every year is a band."""
+    return _scale(years, None, lambda year: year)
+
+
+def _start(band: int) -> int:
+    """The edge where a band begins."""
+    return EDGES[band - 1] if band else _OPEN
+
+
+def _scale(codes: Codes[K], key: Hashable, start: Callable[[K], int | None]) -> Scale:
+    """The scale that was made last, or another if there are more codes by now; `start` is None for no band of it."""
+    known = codes.learned
+    scale: Scale | None = codes.derived.get(key)
+    if scale is None or scale.known != known:
+        found = []
+        for code in range(1, known):
+            value = codes.values[code]
+            if value is not None and (begins := start(value)) is not None:
+                found.append((begins, code))
+        found.sort()
+        ordered = np.array(found, np.int64).reshape(-1, 2)
+        scale = Scale(known, np.ascontiguousarray(ordered[:, 1]), np.ascontiguousarray(ordered[:, 0]))
+        codes.derived[key] = scale
+    return scale

@@ -21,7 +21,8 @@ class Cursor(msgspec.Struct, array_like=True, frozen=True, forbid_unknown_fields
 
     keys: list[int]
     """As the kernel gives them: smaller is earlier."""
-    id: str
+    id: bytes
+    """16 bytes."""
 
 
 _encode = msgspec.msgpack.Encoder().encode

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Hashable
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from inventory.criteria import sound
 from inventory.index.words import fold, words_of
 
 K = TypeVar("K", bound=Hashable)
@@ -21,9 +22,16 @@ class Codes(Generic[K]):
         self._codes: dict[K | None, int] = {None: 0}
         self.values: list[K | None] = [None]
         """By code; code 0 is None."""
+        self.derived: dict[Hashable, Any] = {}
+        """What readers have worked out of the values known so far, to be replaced as a whole when there are more."""
 
     def __len__(self) -> int:
         return len(self.values)
+
+    @property
+    def learned(self) -> int:
+        """How many codes there are of which everything is known; the length counts a code that is being learned too."""
+        return len(self._codes)
 
     def code(self, value: K | None) -> int:
         """The value's code, given to it if it is new. Writer only."""
@@ -51,6 +59,8 @@ class Dictionary(Codes[str]):
         self._classes: dict[str, int] = {}
         self._class_of = np.zeros(64, np.int32)
         self._members: list[tuple[int, ...]] = [(0,)]
+        self.spelled: dict[str, tuple[int, ...]] = {}
+        """By the spelling of a text that can be sent: the codes of all spellings that compare equal."""
         self._words: dict[str, tuple[int, ...]] = {}
         self._sorted_words: list[str] = []
         self._sorted_at = 0
@@ -68,6 +78,10 @@ class Dictionary(Codes[str]):
         if code >= len(self._class_of):
             self._class_of = np.concatenate((self._class_of, np.zeros_like(self._class_of)))
         self._class_of[code] = number
+        members = self._members[number]
+        for text in map(self.shown, members):
+            if sound(text):
+                self.spelled[text] = members
 
     @staticmethod
     def text(value: str) -> str:
@@ -84,6 +98,12 @@ class Dictionary(Codes[str]):
         """Whether every value has one spelling only."""
         return len(self._members) == len(self.values)
 
+    def shown(self, code: int) -> str:
+        """The text of a code that is not 0."""
+        value = self.values[code]
+        assert value is not None
+        return self.text(value)
+
     def class_of(self, size: int) -> NDArray[np.int32]:
         """The class of each code below `size`."""
         return self._class_of[:size]
@@ -94,16 +114,17 @@ class Dictionary(Codes[str]):
 
     def matching(self, value: str) -> tuple[int, ...]:
         """The codes of all spellings that compare equal to a text."""
-        number = self._classes.get(fold(value))
-        return () if number is None else self._members[number]
+        known = self.spelled.get(value)
+        if known is None:
+            number = self._classes.get(fold(value))
+            return () if number is None else self._members[number]
+        return known
 
     def index_words(self) -> None:
         """Makes the words of new spellings findable. Writer only, before the spellings are published."""
         learned: dict[str, list[int]] = {}
         for code in range(self._sorted_at + 1, len(self.values)):
-            value = self.values[code]
-            assert value is not None
-            for word in words_of(self.text(value)):
+            for word in words_of(self.shown(code)):
                 learned.setdefault(word, []).append(code)
         self._sorted_at = len(self.values) - 1
         fresh = [word for word in learned if word not in self._words]

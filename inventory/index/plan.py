@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date
-from decimal import ROUND_CEILING, ROUND_FLOOR
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from itertools import compress
+from typing import Any, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
+from msgspec.structs import astuple
 
 from core_ext.program import Program
+from domain.kit.errors import SearchTooCostly
 from domain.kit.money import digits
-from inventory.criteria import DEFAULT_STATUS, Criteria, DateRange, Range, SearchRequest, Sort
+from inventory.criteria import (
+    DEFAULT_STATUS,
+    Criteria,
+    DateRange,
+    Near,
+    Range,
+    SearchRequest,
+    Sort,
+    checked,
+    pointer,
+    sound,
+)
 from inventory.index.audience import Audience
-from inventory.index.dictionary import attribute_text
+from inventory.index.dictionary import Dictionary, attribute_text
+from inventory.index.snapshot import Snapshot
 from inventory.index.vocabulary import (
     COLUMN,
     INT,
@@ -28,228 +42,326 @@ from inventory.index.words import wanted
 
 LIVE, OFFERED, NETWORK, WORDS = range(4)
 """Bitmaps of a segment; from WORDS on one for each clause of the text."""
-_CODES, _RANGE, _BITMAP = range(3)
-_BY_NUMBER, _BY_TABLE, _BY_SCORE = range(3)
 _LARGEST = 1 << 62
-_ABSENT_KEY = (1 << 63) - 1
-_RANGE_FACETS = {"price": PRICE_BAND, "model_year": MODEL_YEAR, "odometer_km": ODOMETER_BAND}
-_LISTS = (
-    "make", "model", "trim", "location_id", "dealer_account_id", "status", "condition", "body_style", "drivetrain",
-    "fuel_type", "transmission", "exterior_color", "interior_color",
-)  # fmt: skip
+_FACETS = COLUMN | {"price": PRICE_BAND, "model_year": MODEL_YEAR, "odometer_km": ODOMETER_BAND}
+_STATUS = COLUMN["status"]
+_OPTIONS = COLUMN["options"]
+_CURRENCY = COLUMN["price_currency"]
+_SCALES: tuple[int, ...] = tuple(10**places for places in range(20))
 DEFAULT_SORT = (Sort("days_in_stock", "asc"),)
 """The newest in stock first."""
 
-Atom = tuple[int, int, int, int, int, int]
+WORD_NS, CLAUSE_NS = 2.0, 0.25
+"""What a word of a text, or a clause of which a request may have a thousand, costs a row at worst, in nanoseconds."""
+MOST_NANOSECONDS = 500_000_000
+"""A search that could take longer is refused."""
+
+
+class Counted(NamedTuple):
+    """A facet that a program counts: code i of the column has the counter first + i."""
+
+    name: str
+    column: int
+    first: int
+    size: int
 
 
 class Plan:
-    """A program, and what its numbers mean. A plan is for one snapshot and those before it."""
+    """A program, and what its numbers mean. A plan is for one snapshot and those before it.
 
-    def __init__(self, request: SearchRequest, audience: Audience, vocabulary: Vocabulary, currency: str, today: date):
-        self.request, self.audience = request, audience
-        self.currency = request.criteria.currency or currency
-        self.sort = tuple(request.sort) or DEFAULT_SORT
-        self.filter_names: list[str | None] = []
-        self.words: list[frozenset[str]] = wanted(request.criteria.text or "")
-        self.facet_columns: dict[str, tuple[int, int, int]] = {}
-        """Column, first counter and number of counters of each facet."""
-        self.distances = self._distances(vocabulary)
-        self._vocabulary, self._today = vocabulary, today
-        self._groups, self._filters, self._clauses = [0], [0], [0]
-        self._atoms: list[Atom] = []
-        self._codes: list[int] = []
-        self._tables: list[NDArray[np.uint8]] = []
-        self._table_end = 0
-        self._group_of: dict[str, int] = {}
-        self._scope()
-        self._lists(request.criteria)
-        self._attributes(request.criteria)
-        self._near(request.criteria)
-        self._ranges(request.criteria)
-        self._text()
+    What its dictionaries know is right; whatever else a request holds goes through `checked` first. So Malformed and
+    UnknownProperty are raised as it says.
+    """
 
-    def program(self, cursor: Sequence[int] | None) -> Program:
-        """The program; `cursor` are the key values of the last vehicle seen."""
-        keys, key_tables = self._keys()
-        filters = len(self._filters)
-        if any(sort.by == "relevance" for sort in self.sort):
-            self._score()
-        return Program(
-            groups=self._groups,
-            filters=self._filters[:filters],
-            clauses=self._clauses,
-            atoms=self._atoms,
-            codes=self._codes,
-            tables=np.concatenate([*self._tables, np.zeros(0, np.uint8)]),
-            facets=self._facets(),
-            keys=keys,
-            key_tables=key_tables,
-            relax=self.request.relaxations,
-            cursor=cursor,
+    __slots__ = (
+        "_costs", "_dictionaries", "_groups", "_known", "_scored", "_today", "_unchecked", "_vocabulary", "audience",
+        "currency", "facets", "names", "near", "program", "request", "sort", "words",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        request: SearchRequest,
+        audience: Audience,
+        vocabulary: Vocabulary,
+        currency: str,
+        today: date,
+        known_attributes: frozenset[str] | None = None,
+    ):
+        criteria = request.criteria
+        self.request, self.audience, self._vocabulary, self._today = request, audience, vocabulary, today
+        self._known, self._unchecked, self._scored = known_attributes, True, False
+        self.currency = criteria.currency or currency
+        self.near: Near | None = criteria.near
+        self.words: list[frozenset[str]] = []
+        self.names: list[str | None] = [None]
+        """The criterion of each filter, None for what is never relaxed."""
+        self.facets: list[Counted] = []
+        self._dictionaries = vocabulary.texts
+        self._groups: dict[str, int] = {}
+        self._costs: dict[str, float] = {}
+        """Nanoseconds a row at worst, by criterion, where they are more than the usual."""
+        self.program = Program(
+            limit=request.limit if request.cursor is None else request.limit + 1, relax=request.relaxations
         )
+        """Wants one vehicle more than the page holds where the total does not tell whether there is one."""
+        self._scope(audience)
+        if criteria.status is None:
+            self._list("status", _STATUS, DEFAULT_STATUS)
+        values = astuple(criteria)
+        for (take, name, column), value in compress(zip(_WISHES, values, strict=True), values):
+            take(self, name, column, value)
+        self.sort: Sequence[Sort] = request.sort or DEFAULT_SORT
+        for sort in self.sort:
+            self._sort_by(sort)
+        if request.facets:
+            self._facets(request.facets)
 
-    def _distances(self, vocabulary: Vocabulary) -> NDArray[np.float64] | None:
-        """Kilometres from the request's point by code of the place, NaN for none."""
-        near = self.request.criteria.near
-        if near is None:
-            return None
-        return vocabulary.places.distances_km(near.latitude, near.longitude, vocabulary.size(PLACE))
+    def _check(self) -> None:
+        """Looks at the whole request, once, since a part of it is not plainly right."""
+        if self._unchecked:
+            checked(self.request, self._known)
+            self._unchecked = False
 
-    def _is(self, column: int, codes: Iterable[int]) -> list[Atom]:
-        """The atom "has one of these codes"; none if there are no codes."""
-        table = np.zeros(self._vocabulary.size(column), np.uint8)
-        listed = sorted({code for code in codes if code < len(table)})
-        if not listed:
-            return []
-        table[listed] = 1
-        atom = (_CODES, column, len(self._codes), len(self._codes) + len(listed), self._table_end, len(table))
-        self._codes.extend(listed)
-        self._tables.append(table)
-        self._table_end += len(table)
-        return [atom]
+    def refuse_if_costly(self, snapshot: Snapshot) -> None:
+        """SearchTooCostly, at the criterion that costs most, if the search could take longer than MOST_NANOSECONDS."""
+        if not self._costs:
+            return
+        if sum(self._costs.values()) * snapshot.rows > MOST_NANOSECONDS:
+            worst = max(self._costs, key=lambda name: self._costs[name])
+            raise SearchTooCostly.at(pointer("criteria", worst), "is too much to look for in so large a stock")
 
-    def _add(self, name: str | None, group: str, *clauses: list[Atom]) -> None:
-        """A filter that wants all the clauses; filters of the same group must come one after the other."""
-        for atoms in clauses:
-            self._atoms.extend(atoms)
-            self._clauses.append(len(self._atoms))
-        self._filters.append(len(self._clauses) - 1)
-        self.filter_names.append(name)
-        if group in self._group_of:
-            self._groups[-1] += 1
-        else:
-            self._group_of[group] = len(self._groups) - 1
-            self._groups.append(len(self._filters) - 1)
-
-    def _scope(self) -> None:
+    def _scope(self, audience: Audience) -> None:
         """The rows that the audience sees: group 0, never left out."""
-        audience, clauses = self.audience, [[(_BITMAP, LIVE, 0, 0, 0, 0)]]
+        program = self.program
+        program.group()
+        program.filter()
+        program.clause()
+        program.bitmap(LIVE)
         if audience.guarded:
-            clauses.append([(_BITMAP, OFFERED, 0, 0, 0, 0)])
+            program.clause()
+            program.bitmap(OFFERED)
         elif not audience.everything:
-            clauses.append([(_BITMAP, NETWORK, 0, 0, 0, 0), *self._exactly("dealer_account_id", audience.units)])
+            program.clause()
+            program.bitmap(NETWORK)
+            self._exactly("dealer_account_id", audience.units)
         if audience.brands is not None:
-            clauses.append(self._exactly("brand", audience.brands))
-        self._add(None, "", *clauses)
+            program.clause()
+            self._exactly("brand", audience.brands)
 
-    def _exactly(self, name: str, values: Iterable[str]) -> list[Atom]:
-        found = (self._vocabulary.text(name).find(value) for value in values)
-        return self._is(COLUMN[name], (code for code in found if code is not None))
+    def _exactly(self, name: str, values: Iterable[str]) -> None:
+        """The atom "is spelled as one of these"."""
+        column = COLUMN[name]
+        dictionary = self._dictionaries[column]
+        codes = [code for value in values if (code := dictionary.find(value)) is not None]
+        self.program.codes(column, codes, len(dictionary.values))
 
-    def _one_of(self, column: int, values: Iterable[str]) -> list[Atom]:
-        dictionary = self._vocabulary.dictionary(column)
-        return self._is(column, (code for value in values for code in dictionary.matching(value)))
+    def _one_of(self, dictionary: Dictionary, column: int, values: Sequence[str]) -> None:
+        """The atom "compares equal to one of these"."""
+        spelled = dictionary.spelled
+        codes: Sequence[int] | set[int]
+        if len(values) == 1:
+            codes = spelled.get(values[0]) or self._folded(dictionary, values[0])
+        else:
+            codes = {code for value in values for code in spelled.get(value) or self._folded(dictionary, value)}
+        self.program.codes(column, codes, len(dictionary.values))
 
-    def _lists(self, criteria: Criteria) -> None:
-        for name in _LISTS:
-            values = getattr(criteria, name)
-            if name == "status" and values is None:
-                values = DEFAULT_STATUS
-            if values:
-                self._add(None if name == "status" else name, name, self._one_of(COLUMN[name], values))
-        options = COLUMN["options"]
-        if criteria.options_all:
-            self._add("options_all", "options", *(self._one_of(options, [value]) for value in criteria.options_all))
-        if criteria.options_any:
-            self._add("options_any", "options", self._one_of(options, criteria.options_any))
+    def _folded(self, dictionary: Dictionary, value: str) -> tuple[int, ...]:
+        self._check()
+        return dictionary.matching(value)
 
-    def _attributes(self, criteria: Criteria) -> None:
-        for code, wish in criteria.attributes.items():
+    def _open(self, name: str, group: str) -> None:
+        """Opens a filter with its first clause; filters of the same group come one after the other."""
+        if group not in self._groups:
+            self._groups[group] = self.program.group()
+        self.program.filter()
+        self.program.clause()
+        self.names.append(name)
+
+    def _list(self, name: str, column: int, values: Sequence[str]) -> None:
+        program = self.program
+        self._groups[name] = program.group()
+        program.filter()
+        program.clause()
+        self.names.append(None if column == _STATUS else name)
+        self._one_of(self._dictionaries[column], column, values)
+
+    def _options_all(self, name: str, column: int, values: Sequence[str]) -> None:
+        self._open(name, "options")
+        for place, value in enumerate(values):
+            if place:
+                self.program.clause()
+            self._one_of(self._vocabulary.options, column, [value])
+        self._costs[name] = len(values) * CLAUSE_NS
+
+    def _options_any(self, name: str, column: int, values: Sequence[str]) -> None:
+        self._open(name, "options")
+        self._one_of(self._vocabulary.options, column, values)
+
+    def _attributes(self, name: str, column: int, wishes: dict[str, Any]) -> None:
+        self._check()
+        for code, wish in wishes.items():
             if wish in ([], Range()):
                 continue
-            column = self._vocabulary.attributes.get(code)
             name = f"attributes.{code}"
-            if column is None:
-                self._add(name, name, [])
-            elif isinstance(wish, Range):
-                numbers = enumerate(self._vocabulary.attribute_values(column).numbers)
-                inside = (place for place, number in numbers if number is not None and wish.admits(number))
-                self._add(name, name, self._is(column, inside))
+            self._open(name, name)
+            number = self._vocabulary.attributes.get(code)
+            if number is None:
+                continue
+            dictionary = self._vocabulary.attribute_values(number)
+            if isinstance(wish, Range):
+                numbers = enumerate(dictionary.numbers)
+                inside = [place for place, value in numbers if value is not None and wish.admits(value)]
+                self.program.codes(number, inside, len(dictionary.numbers))
             else:
-                self._add(name, name, self._one_of(column, map(attribute_text, wish)))
+                self._one_of(dictionary, number, [attribute_text(value) for value in wish])
+        self._costs["attributes"] = len(wishes) * CLAUSE_NS
 
-    def _near(self, criteria: Criteria) -> None:
-        if criteria.near is not None and criteria.near.radius_km is not None and self.distances is not None:
-            within = np.flatnonzero(self.distances <= criteria.near.radius_km)
-            self._add("near", "near", self._is(PLACE, within.tolist()))
+    def _whole_numbers(self, name: str, column: int, bounds: Range) -> None:
+        if bounds != _ANYTHING:
+            low, high = self._bounds(bounds, 0)
+            self._open(name, name)
+            self.program.range(column, low, high)
 
-    def _ranges(self, criteria: Criteria) -> None:
-        """Ranges of whole numbers; money in minor units of the currency asked for, days in stock as days of arrival."""
-        if criteria.price not in (None, Range()):
-            assert criteria.price is not None
-            low, high = whole(criteria.price, digits(self.currency))
-            priced = self._exactly("price_currency", [self.currency])
-            self._add("price", "price", priced, [(_RANGE, INT["price_minor"], low, high, 0, 0)])
-        for name in ("model_year", "odometer_km"):
-            bounds = getattr(criteria, name)
-            if bounds not in (None, Range()):
-                self._add(name, name, [(_RANGE, INT[name], *whole(bounds), 0, 0)])
-        if criteria.days_in_stock not in (None, Range()):
-            assert criteria.days_in_stock is not None
-            fewest, most = whole(criteria.days_in_stock)
+    def _price(self, name: str, column: int, bounds: Range) -> None:
+        """In minor units of the currency asked for; only vehicles priced in it match."""
+        if bounds != _ANYTHING:
+            low, high = self._bounds(bounds, self._digits())
+            self._open(name, name)
+            self._exactly("price_currency", (self.currency,))
+            self.program.clause()
+            self.program.range(column, low, high)
+
+    def _digits(self) -> int:
+        try:
+            return digits(self.currency)
+        except ValueError:
+            self._check()
+            raise
+
+    def _days_in_stock(self, name: str, column: int, bounds: Range) -> None:
+        """As days of arrival."""
+        if bounds != _ANYTHING:
+            fewest, most = self._bounds(bounds, 0)
             today = self._today.toordinal()
-            arrived = (_RANGE, INT["in_stock_since"], today - most, today - fewest, 0, 0)
-            self._add("days_in_stock", "days_in_stock", [arrived])
-        if criteria.available_on not in (None, DateRange()):
-            assert criteria.available_on is not None
-            self._add(
-                "available_on", "available_on", [(_RANGE, INT["available_on"], *days(criteria.available_on), 0, 0)]
-            )
+            self._open(name, name)
+            self.program.range(column, today - most, today - fewest)
 
-    def _text(self) -> None:
-        clauses = []
+    def _bounds(self, bounds: Range, places: int) -> tuple[int, int]:
+        """As `whole`; checked unless the bounds are whole numbers of few digits in their order."""
+        gte, gt, lte, lt = astuple(bounds)
+        low, high = -_LARGEST, _LARGEST
+        try:
+            if gte is not None:
+                low = _plain(gte, places)
+            if gt is not None:
+                low = max(low, _plain(gt, places) + 1)
+            if lte is not None:
+                high = _plain(lte, places)
+            if lt is not None:
+                high = min(high, _plain(lt, places) - 1)
+        except _NotPlain:
+            self._check()
+            return whole(bounds, places)
+        if low > high:
+            self._check()
+        return low, high
+
+    def _available_on(self, name: str, column: int, bounds: DateRange) -> None:
+        if bounds != _ANY_DAY:
+            first, last = days(bounds)
+            if first > last:
+                self._check()
+            self._open(name, name)
+            self.program.range(column, first, last)
+
+    def _currency_given(self, name: str, column: int, currency: str) -> None:
+        self._digits()
+
+    def _within(self, name: str, column: int, near: Near) -> None:
+        if near.radius_km is not None:
+            self._open(name, name)
+            circle = self._vocabulary.places.circle(near.latitude, near.longitude, near.radius_km)
+            self.program.table(column, circle.within)
+
+    def _text(self, name: str, column: int, text: str) -> None:
+        if not sound(text):
+            self._check()
+        self.words = wanted(text)
         for place, words in enumerate(self.words):
-            atoms = [(_BITMAP, WORDS + place, 0, 0, 0, 0)]
-            for name in WORD_COLUMNS:
-                dictionary = self._vocabulary.text(name)
-                atoms += self._is(COLUMN[name], {code for word in words for code in dictionary.with_prefix(word)})
-            clauses.append(atoms)
-        if clauses:
-            self._add("text", "text", *clauses)
+            if place:
+                self.program.clause()
+            else:
+                self._open(name, name)
+            self.program.bitmap(WORDS + place)
+            for within in WORD_COLUMNS:
+                dictionary = self._vocabulary.text(within)
+                codes = {code for word in words for code in dictionary.with_prefix(word)}
+                if codes:
+                    self.program.codes(COLUMN[within], codes, len(dictionary.values))
+        self._costs[name] = sum(map(len, self.words)) * WORD_NS
 
     def _score(self) -> None:
         """Score clauses: a word stands whole in make, model or trim."""
+        if self._scored:
+            return
+        self._scored = True
+        self.program.scores()
         for words in self.words:
+            self.program.clause()
             for name in ("make", "model", "trim"):
                 dictionary = self._vocabulary.text(name)
-                self._atoms += self._is(COLUMN[name], {code for word in words for code in dictionary.with_word(word)})
-            self._clauses.append(len(self._atoms))
+                codes = {code for word in words for code in dictionary.with_word(word)}
+                if codes:
+                    self.program.codes(COLUMN[name], codes, len(dictionary.values))
 
-    def _facets(self) -> list[tuple[int, int, int, int]]:
-        found, first = [], 0
-        for name in dict.fromkeys(self.request.facets):
-            column = _RANGE_FACETS.get(name, COLUMN.get(name, -1))
-            if column < 0:
-                column = self._vocabulary.attributes.get(name.removeprefix("attributes."), self._vocabulary.columns)
-            size = self._vocabulary.size(column)
-            self.facet_columns[name] = (column, first, size)
-            found.append((column, self._group_of.get(name, -1), first, size))
-            first += size
-        return found
+    def _sort_by(self, sort: Sort) -> None:
+        program, by = self.program, sort.by
+        if by == "price":
+            code = self._dictionaries[_CURRENCY].find(self.currency)
+            program.by_number(INT["price_minor"], sort.descending, _CURRENCY, -1 if code is None else code)
+        elif by == "days_in_stock":
+            program.by_number(INT["in_stock_since"], not sort.descending)
+        elif by == "distance" and self.near is not None:
+            keys = self._vocabulary.places.keys(self.near.latitude, self.near.longitude)
+            program.by_table(PLACE, keys, sort.descending)
+        elif by == "relevance":
+            self._score()
+            program.by_score(sort.descending)
+        elif by in INT:
+            program.by_number(INT[by], sort.descending)
+        else:
+            self._check()
 
-    def _keys(self) -> tuple[list[tuple[int, int, int, int, int, int, int]], NDArray[np.int64]]:
-        keys: list[tuple[int, int, int, int, int, int, int]] = []
-        tables: NDArray[np.int64] = np.zeros(0, np.int64)
-        for sort in self.sort:
-            if sort.by == "price":
-                code = self._vocabulary.text("price_currency").find(self.currency)
-                guard = COLUMN["price_currency"]
-                keys.append(
-                    (_BY_NUMBER, INT["price_minor"], sort.descending, guard, -1 if code is None else code, 0, 0)
-                )
-            elif sort.by == "days_in_stock":
-                keys.append((_BY_NUMBER, INT["in_stock_since"], not sort.descending, -1, 0, 0, 0))
-            elif sort.by == "distance":
-                assert self.distances is not None
-                # A non-negative double and its bits read as a whole number have the same order.
-                tables = np.where(np.isnan(self.distances), _ABSENT_KEY, self.distances.view(np.int64))
-                keys.append((_BY_TABLE, PLACE, sort.descending, -1, 0, 0, len(tables)))
-            elif sort.by == "relevance":
-                keys.append((_BY_SCORE, 0, sort.descending, -1, 0, 0, 0))
+    def _facets(self, names: Sequence[str]) -> None:
+        vocabulary = self._vocabulary
+        for name in dict.fromkeys(names):
+            column = _FACETS.get(name, -1)
+            if 0 <= column < len(self._dictionaries):
+                size = self._dictionaries[column].learned
             else:
-                keys.append((_BY_NUMBER, INT[sort.by], sort.descending, -1, 0, 0, 0))
-        return keys, tables
+                if column < 0:
+                    self._check()
+                    column = vocabulary.attributes.get(name.removeprefix("attributes."), vocabulary.columns)
+                size = vocabulary.size(column)
+            self.facets.append(
+                Counted(name, column, self.program.facet(column, self._groups.get(name, -1), size), size)
+            )
+
+
+class _NotPlain(Exception):
+    """A bound that needs exact arithmetic."""
+
+
+def _plain(bound: Decimal, places: int) -> int:
+    """A bound without a sign, of at most 15 digits and no more decimals than `places`, in units of 10^-places."""
+    text = str(bound)
+    if len(text) <= 16:
+        if text.isdigit():
+            return int(text) * _SCALES[places]
+        before, _, after = text.partition(".")
+        if before.isdigit() and after.isdigit() and len(after) <= places:
+            return int(before + after) * _SCALES[places - len(after)]
+    raise _NotPlain
 
 
 def whole(bounds: Range, places: int = 0) -> tuple[int, int]:
@@ -279,3 +391,26 @@ def days(bounds: DateRange) -> tuple[int, int]:
     if bounds.lt is not None:
         highs.append(bounds.lt.toordinal() - 1)
     return max(lows), min(highs)
+
+
+_ANYTHING, _ANY_DAY = Range(), DateRange()
+_Take = Callable[[Plan, str, int, Any], None]
+_TAKES: dict[str, tuple[_Take, int]] = {
+    "options_all": (Plan._options_all, _OPTIONS),
+    "options_any": (Plan._options_any, _OPTIONS),
+    "attributes": (Plan._attributes, -1),
+    "model_year": (Plan._whole_numbers, INT["model_year"]),
+    "price": (Plan._price, INT["price_minor"]),
+    "currency": (Plan._currency_given, -1),
+    "odometer_km": (Plan._whole_numbers, INT["odometer_km"]),
+    "days_in_stock": (Plan._days_in_stock, INT["in_stock_since"]),
+    "available_on": (Plan._available_on, INT["available_on"]),
+    "near": (Plan._within, PLACE),
+    "text": (Plan._text, -1),
+}
+_WISHES = tuple(
+    (take, name, column)
+    for name in Criteria.__struct_fields__
+    for take, column in (_TAKES.get(name) or (Plan._list, COLUMN.get(name, -1)),)
+)
+"""How each criterion enters a program, in the order of the criteria."""

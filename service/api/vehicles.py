@@ -23,7 +23,7 @@ from domain.kit.errors import (
 )
 from domain.kit.policy import keys
 from inventory import stock
-from inventory.criteria import SearchPage, SearchRequest
+from inventory.criteria import FacetCount, Relaxation, SearchRequest
 from inventory.criteria_query import from_query
 from inventory.index import VehicleView
 from inventory.index.fragments import assemble, render
@@ -34,6 +34,18 @@ from service.stock import audience, searched
 
 _SEARCH_PROBLEMS = (Malformed, UnknownProperty, Invalid, CursorInvalid, Unavailable)
 _KEEPERS = keys(" ".join(SELLERS)) | keys("DISTRIBUTION PRODUCT_MANAGER ADMIN inventory.sync")
+
+
+class VehiclePage(msgspec.Struct):
+    """One page of a stock search; the answer itself is put together from ready pieces."""
+
+    total: int
+    items: list[VehicleView]
+    facets: dict[str, list[FacetCount]]
+    relaxations: list[Relaxation]
+    next_cursor: str | None
+    as_of: str
+    took_us: int
 
 
 class OwnVehicles(msgspec.Struct):
@@ -107,7 +119,7 @@ ROUTES = [
         grant=EVERYBODY,
         summary="Search the stock of all locations by criteria, with exact totals, facets and relaxations",
         body=SearchRequest,
-        returns=SearchPage,
+        returns=VehiclePage,
         problems=_SEARCH_PROBLEMS,
     ),
     Route(
@@ -119,7 +131,7 @@ ROUTES = [
         kind=Kind.FREE,
         grant=EVERYBODY,
         summary="The same search by query parameters, for people",
-        returns=SearchPage,
+        returns=VehiclePage,
         query=None,
         problems=_SEARCH_PROBLEMS,
     ),

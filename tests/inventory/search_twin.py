@@ -59,14 +59,24 @@ def inside(value: Any, bounds: Range | DateRange) -> bool:
     )
 
 
-def distance_km(row: VehicleRow, latitude: float, longitude: float) -> float | None:
-    """Haversine on the sphere of 6371.0088 km."""
+def chord_square(row: VehicleRow, latitude: float, longitude: float) -> float | None:
+    """On the unit sphere, the axes added one after the other: by it distances are compared."""
     if row.latitude is None or row.longitude is None:
         return None
-    phi, other = math.radians(latitude), math.radians(row.latitude)
-    lam = math.radians(row.longitude - longitude)
-    h = math.sin((other - phi) / 2) ** 2 + math.cos(phi) * math.cos(other) * math.sin(lam / 2) ** 2
-    return 2 * 6371.0088 * math.asin(min(1.0, math.sqrt(h)))
+    square = 0.0
+    for one, other in zip(on_sphere(row.latitude, row.longitude), on_sphere(latitude, longitude), strict=True):
+        square += (one - other) * (one - other)
+    return square
+
+
+def on_sphere(latitude: float, longitude: float) -> tuple[float, float, float]:
+    phi, lam = math.radians(latitude), math.radians(longitude)
+    return math.cos(phi) * math.cos(lam), math.cos(phi) * math.sin(lam), math.sin(phi)
+
+
+def kilometres(square: float) -> float:
+    """The arc over a chord on the sphere of 6371.0088 km."""
+    return 2 * 6371.0088 * math.asin(min(math.sqrt(square) / 2, 1.0))
 
 
 def attribute_text(value: Any) -> str:
@@ -94,9 +104,13 @@ class Twin:
     def days_in_stock(self, row: VehicleRow) -> int | None:
         return None if row.in_stock_since is None else (self.today - row.in_stock_since).days
 
-    def distance(self, row: VehicleRow) -> float | None:
+    def nearness(self, row: VehicleRow) -> float | None:
         near = self.request.criteria.near
-        return None if near is None else distance_km(row, near.latitude, near.longitude)
+        return None if near is None else chord_square(row, near.latitude, near.longitude)
+
+    def distance(self, row: VehicleRow) -> float | None:
+        square = self.nearness(row)
+        return None if square is None else kilometres(square)
 
     def criteria(self) -> dict[str, Test]:
         """The criteria given, by name."""
@@ -166,7 +180,7 @@ class Twin:
             "odometer_km": lambda row: row.odometer_km,
             "days_in_stock": self.days_in_stock,
             "available_on": lambda row: row.available_on and row.available_on.toordinal(),
-            "distance": self.distance,
+            "distance": self.nearness,
             "relevance": self.relevance,
         }
 
@@ -261,7 +275,7 @@ class Twin:
             if distance is None:
                 assert vehicle["distance_km"] is None
             else:
-                assert abs(vehicle["distance_km"] - distance) < 0.001
+                assert vehicle["distance_km"] == float(f"{distance:.3f}")
 
 
 def one_of(name: str, values: list[str]) -> Test:

@@ -26,7 +26,7 @@ def index_of(stock: list[VehicleRow]) -> StockIndex:
 
 
 def timeless(page: SearchPage) -> bytes:
-    return msgspec.structs.replace(page, took_us=0).encode()
+    return page.encode().partition(b',"took_us":')[0]
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,6 @@ from domain.kit.errors import Malformed, Problem, UnknownProperty
 from inventory.criteria import Criteria, DateRange, Near, Range, SearchRequest, Sort, checked
 from inventory.criteria_query import from_query
 from inventory.index import EVERYTHING, GUEST, StockIndex
-from inventory.index.bands import EDGES, buckets
 from inventory.index.plan import whole
 from tests.inventory.stocks import TODAY, seeded_rows
 
@@ -200,20 +199,6 @@ def test_bounds_become_whole_minor_units_without_rounding(name: str, bound: Deci
     bounds = Range(**{name: bound})
     low, high = whole(bounds, 2)
     assert (low <= minor <= high) == bounds.admits(Decimal(minor) / 100)
-
-
-@given(st.lists(st.tuples(st.sampled_from([None, *EDGES]), st.integers(1, 1_000)), unique_by=lambda one: one[0]))
-def test_buckets_are_few_touch_and_keep_every_count(bands: list[tuple[int | None, int]]) -> None:
-    bands.sort(key=lambda one: (one[0] is not None, one[0] or 0))
-    made = buckets(bands)
-    assert len(made) <= 10
-    assert sum(one.count for one in made) == sum(count for _, count in bands)
-    assert bool(made) == bool(bands)
-    if made:
-        assert (made[0].gte, made[-1].lt) == (None, None)
-        assert [one.lt for one in made[:-1]] == [one.gte for one in made[1:]]
-        edges = [one.lt for one in made[:-1]]
-        assert edges == sorted(set(edges))
 
 
 def test_a_price_criterion_and_facet_leave_other_currencies_out_and_sort_them_last() -> None:
