@@ -11,7 +11,11 @@ ASSETS := $(if $(wildcard package-lock.json),.venv/assets.stamp)
 WORKERS ?= 2
 ON_EACH_POSTGRES := tests/service/ops tests/service/test_schema.py tests/domain tests/inventory/test_follower.py
 
-.PHONY: run test stress bench lint build clean
+LEVELS = $$($(PY) -c 'from core_ext import level; print(*level.LEVELS[$(1)])')
+SANITIZED = CORE_EXT_SANITIZE=1 LD_PRELOAD=$$($(CC) -print-file-name=libasan.so) PYTHONMALLOC=malloc \
+    ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1
+
+.PHONY: run test sanitize stress bench lint build clean
 
 run: export FORECOURT_DEMO ?= 1
 run: build
@@ -22,8 +26,15 @@ build: .venv/installed.stamp .venv/kernels.stamp $(ASSETS)
 test: build .venv/test.stamp .venv/kernels-debug.stamp
 	$(PY) -m pytest -q -n $(WORKERS) --dist loadfile -m "not stress"
 	CORE_EXT_DEBUG=1 $(PY) -m pytest -q tests/core_ext -m "not stress"
+	for level in $(call LEVELS,:-1); do FORECOURT_CPU_LEVEL=$$level $(PY) -m pytest -q tests/core_ext -m "not stress" || exit; done
 	$(PY) -m pytest -q -m "postgres_versions and not stress" --postgres 16 $(ON_EACH_POSTGRES)
 	$(PY) -m pytest -q -m "postgres_versions and not stress" --postgres 15 $(ON_EACH_POSTGRES)
+
+# The kernels under AddressSanitizer and UndefinedBehaviorSanitizer, with the loops of each level, on many more examples.
+sanitize: build .venv/test.stamp .venv/kernels-sanitized.stamp
+	for level in $(call LEVELS,:); do \
+	    $(SANITIZED) FORECOURT_CPU_LEVEL=$$level $(PY) -m pytest -q tests/core_ext --hypothesis-profile fuzz || exit; \
+	done
 
 stress: build .venv/test.stamp .venv/kernels-debug.stamp
 	$(PY) -m pytest -q -m stress
@@ -62,6 +73,11 @@ clean:
 .venv/kernels-debug.stamp: .venv/installed.stamp $(KERNELS)
 	@echo "Building the kernels with checks …"
 	CORE_EXT_DEBUG=1 $(PY) setup.py --quiet build_ext
+	@touch $@
+
+.venv/kernels-sanitized.stamp: .venv/installed.stamp $(KERNELS)
+	@echo "Building the kernels under sanitizers …"
+	CORE_EXT_SANITIZE=1 $(PY) setup.py --quiet build_ext
 	@touch $@
 
 .venv/assets.stamp: .venv/installed.stamp package.json package-lock.json

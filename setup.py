@@ -1,7 +1,8 @@
 """Builds the Cython kernels and collects the browser assets; all else about the package stands in pyproject.toml.
 
 Every `core_ext/*.pyx` is a kernel. `CORE_EXT_DEBUG=1` builds the same modules with bounds and initialisation checks
-(negative indices are errors in both) and assertions into `build/debug`, beside the release build and never over it.
+(negative indices are errors in both) and assertions into `build/debug`, `CORE_EXT_SANITIZE=1` under AddressSanitizer
+and UndefinedBehaviorSanitizer into `build/sanitized`: beside the release build and never over it.
 """
 
 import gzip
@@ -23,13 +24,23 @@ from setuptools.command.build_py import build_py
 HERE = Path(__file__).resolve().parent
 os.chdir(HERE)
 DEBUG = os.environ.get("CORE_EXT_DEBUG") == "1"
-BUILD = Path("build", "debug" if DEBUG else "release")
+SANITIZE = os.environ.get("CORE_EXT_SANITIZE") == "1"
+BUILD = Path("build", "debug" if DEBUG else "sanitized" if SANITIZE else "release")
+SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
 VENDOR = Path("service", "portal", "static", "vendor")
 LICENCES = ("LICENSE", "LICENCE", "NOTICE", "COPYING")
 
 
 def kernels() -> list[Extension]:
     """One extension for each `core_ext/*.pyx`."""
+    if DEBUG and SANITIZE:
+        sys.exit("CORE_EXT_DEBUG and CORE_EXT_SANITIZE are two builds: ask for one at a time")
+    if DEBUG:
+        compiling = ["-O1", "-g", "-UNDEBUG"]
+    elif SANITIZE:
+        compiling = ["-O1", "-g", "-fno-omit-frame-pointer", *SANITIZERS]
+    else:
+        compiling = ["-O3", "-g0"]
     headers = sorted(str(path) for path in Path("core_ext").glob("*.h"))
     extensions = [
         Extension(
@@ -41,7 +52,8 @@ def kernels() -> list[Extension]:
                 ("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION"),
                 *([] if DEBUG else [("CYTHON_WITHOUT_ASSERTIONS", "1")]),
             ],
-            extra_compile_args=["-O1", "-g", "-UNDEBUG"] if DEBUG else ["-O3", "-g0"],
+            extra_compile_args=compiling,
+            extra_link_args=SANITIZERS if SANITIZE else [],
         )
         for source in sorted(Path("core_ext").glob("*.pyx"))
     ]
@@ -52,18 +64,18 @@ def kernels() -> list[Extension]:
         "initializedcheck": DEBUG,
         "cdivision": True,
         "embedsignature": True,
-        "show_performance_hints": not DEBUG,
+        "show_performance_hints": not (DEBUG or SANITIZE),
     }
     return cythonize(extensions, build_dir=str(BUILD / "c"), compiler_directives=directives) if extensions else []
 
 
 class BuildKernels(build_ext):
-    """Keeps the objects of both builds apart."""
+    """Keeps the objects of the builds apart."""
 
     def initialize_options(self) -> None:
         super().initialize_options()
         self.build_temp = str(BUILD / "objects")
-        if DEBUG:
+        if DEBUG or SANITIZE:
             self.build_lib = str(BUILD)
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from hypothesis import settings as hypothesis_settings
 
 import core_ext
 from service.ops import postgres
@@ -20,13 +21,18 @@ from service.ops.database import Addresses, migrate, other_database, prepared
 from service.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
-DEBUG_KERNELS = ROOT / "build" / "debug" / "core_ext"
+CHECKED = {"CORE_EXT_DEBUG": "debug", "CORE_EXT_SANITIZE": "sanitized"}  # variables that ask for kernels with checks
+KERNELS = next(
+    (ROOT / "build" / folder / "core_ext" for name, folder in CHECKED.items() if os.environ.get(name) == "1"),
+    ROOT / "core_ext",
+)
 QUICK = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off", "shared_buffers": "128MB"}
+hypothesis_settings.register_profile("fuzz", max_examples=1_000, deadline=None)
 _server = pytest.StashKey[postgres.Server]()
 _folder = pytest.StashKey[Path]()
 
-if os.environ.get("CORE_EXT_DEBUG") == "1":  # the checked build of the kernels, found before the release build
-    core_ext.__path__.insert(0, str(DEBUG_KERNELS))
+if KERNELS != ROOT / "core_ext":  # found before the release build
+    core_ext.__path__.insert(0, str(KERNELS))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import mmap
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -24,7 +25,10 @@ NUMBERS = ["uint8", "uint16", "int32", "int64"]
 CODES = ["uint8", "uint16", "uint32"]
 
 
-@pytest.fixture(autouse=True, params=level.LEVELS, scope="module")
+CHOSEN = (level.in_use(),) if os.environ.get(level.VARIABLE) else level.LEVELS
+
+
+@pytest.fixture(autouse=True, params=CHOSEN, scope="module")
 def chosen_level(request: pytest.FixtureRequest) -> Iterator[None]:
     before = level.in_use()
     level.use(request.param)
