@@ -127,7 +127,7 @@ def items(tuple fragments not None, segments, rows, *, bint guarded, distances=N
             else:
                 one = <Fragments?>fragments[number]
                 one._find(row, guarded, &first, &length)
-                texts[i], lengths[i] = <const char*>&one._blob[first] if length else NULL, length
+                texts[i], lengths[i] = <const char*>&one._blob[first] if length else <const char*>b"", length
             size += lengths[i] + 2
             if kilometres is not None:
                 if kilometres[i] < 0 or kilometres[i] > 1e6:
