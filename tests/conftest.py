@@ -27,7 +27,7 @@ KERNELS = next(
     ROOT / "core_ext",
 )
 QUICK = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off", "shared_buffers": "128MB"}
-hypothesis_settings.register_profile("fuzz", max_examples=1_000, deadline=None)
+hypothesis_settings.register_profile("fuzz", max_examples=300, deadline=None)
 _server = pytest.StashKey[postgres.Server]()
 _folder = pytest.StashKey[Path]()
 
