@@ -5,6 +5,7 @@ import numpy as np
 from libc.math cimport asin, cos, nextafter, sin, sqrt
 from libc.stdint cimport int64_t, uint8_t
 from libc.stdlib cimport free, realloc
+from libc.string cimport memcpy
 
 cdef extern from "geo.h" nogil:
     void geo_squares(const double* x, const double* y, const double* z, Py_ssize_t count,
@@ -106,6 +107,14 @@ cdef class Points:
         self._x[self._count], self._y[self._count], self._z[self._count] = at.x, at.y, at.z
         self._count += 1
         return self._count - 1
+
+    def vectors(self):
+        """The unit vectors by number: float64 of 3 x points; infinitely far away for none."""
+        cdef double[:, ::1] axes = np.empty((3, self._count), np.float64)
+        memcpy(&axes[0, 0], self._x, self._count * sizeof(double))
+        memcpy(&axes[1, 0], self._y, self._count * sizeof(double))
+        memcpy(&axes[2, 0], self._z, self._count * sizeof(double))
+        return np.asarray(axes)
 
     cdef int _checked(self, double latitude, double longitude, Py_ssize_t size) except -1:
         if not (-90 <= latitude <= 90 and -180 <= longitude <= 180):

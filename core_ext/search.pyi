@@ -23,3 +23,6 @@ def search(
     gate: Gate | None = None,
     serial: int = 0,
 ) -> Found | None: ...
+def matching(
+    program: Program, shelf: Shelf, gate: Gate | None = None, serial: int = 0
+) -> NDArray[np.uint64] | None: ...

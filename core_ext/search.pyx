@@ -22,22 +22,11 @@ cdef extern from *:
     """
     #define lowest_bit(word) __builtin_ctzll(word)
     #define prefetch(address) __builtin_prefetch(address)
-    static const char HEX_DIGITS[] = "0123456789abcdef";
-    /* The text of a UUID. */
-    static PyObject *uuid_text(const unsigned char *id) {
-        PyObject *text = PyUnicode_New(36, 127);
-        if (!text) return 0;
-        unsigned char *at = PyUnicode_1BYTE_DATA(text);
-        for (int i = 0; i < 16; i++) {
-            if (i == 4 || i == 6 || i == 8 || i == 10) *at++ = '-';
-            *at++ = HEX_DIGITS[id[i] >> 4];
-            *at++ = HEX_DIGITS[id[i] & 15];
-        }
-        return text;
-    }
     """
     int lowest_bit(unsigned long long word) nogil
     void prefetch(const void* address) nogil
+
+cdef extern from "uuids.h":
     object uuid_text(const uint8_t* id)
 
 cdef enum:
@@ -146,6 +135,40 @@ def search(
         free(views)
 
 
+def matching(Program program not None, Shelf shelf not None, Gate gate=None, int64_t serial=0):
+    """The rows of a segment that match a program of limit 0 without facets, as 64 words a block.
+
+    None where a change came in since `serial`; ValueError as for `search`.
+    """
+    cdef Query* q = program.ready()
+    cdef Py_ssize_t block, blocks = shelf.view.blocks
+    cdef Matches matches
+    cdef int64_t total = 0
+    cdef uint64_t[::1] bits = np.zeros(max(blocks * WORDS, 1), np.uint64)
+    cdef bint entered = True
+    if q.facets or q.relax or program.bitmaps > shelf.view.bitmap_count:
+        raise ValueError("only rows are asked for, by the segment's own bitmaps")
+    _fits(program, q, shelf, ())
+    with nogil:
+        if gate is not None:
+            entered = gate.enter(serial)
+        if entered:
+            matches.masks, matches.found = &bits[0], <uint16_t*>calloc(max(blocks, 1), sizeof(uint16_t))
+            total = -1 if matches.found is NULL else _scanned(
+                q, &shelf.view, shelf.view.bitmaps, &matches, NULL, NULL, NULL, 0
+            )
+            if gate is not None:
+                gate.leave()
+            if total >= 0:
+                for block in range(blocks):
+                    if not matches.found[block]:
+                        memset(matches.masks + block * WORDS, 0, WORDS * 8)
+            free(matches.found)
+    if total < 0:
+        raise MemoryError
+    return np.asarray(bits)[: blocks * WORDS] if entered else None
+
+
 cdef inline Py_ssize_t shelves_count(const ShelfView** views) noexcept nogil:
     cdef Py_ssize_t number = 0
     while views[number] is not NULL:
@@ -205,37 +228,49 @@ cdef int64_t _search_shelf(
     int64_t* relaxed
 ) noexcept nogil:
     """One segment: counts are added to, the best are offered; how many rows match, -1 without memory."""
-    cdef Scan s
     cdef Matches matches
-    cdef Py_ssize_t words = (shelf.blocks + 63) >> 6, masks, i
     cdef int64_t total = -1
     if shelf.rows == 0:
         return 0
+    matches.found = <uint16_t*>calloc(shelf.blocks, sizeof(uint16_t))
+    matches.masks = <uint64_t*>malloc(shelf.blocks * WORDS * sizeof(uint64_t)) if best.limit else NULL
+    if matches.found is not NULL and (matches.masks is not NULL or best.limit == 0):
+        total = _scanned(q, shelf, bitmaps, &matches, counters, relaxed, best, number)
+    free(matches.found)
+    free(matches.masks)
+    return total
+
+
+cdef int64_t _scanned(
+    const Query* q, const ShelfView* shelf, const uint64_t** bitmaps, Matches* matches, int64_t* counters,
+    int64_t* relaxed, Best* best, uint32_t number
+) noexcept nogil:
+    """The same with room for the matches; `best` NULL: nothing is ordered."""
+    cdef Scan s
+    cdef Py_ssize_t words = (shelf.blocks + 63) >> 6, masks, i
+    cdef int64_t total = -1
     s.q, s.shelf, s.loops, s.bitmaps = q, shelf, blocks, bitmaps
     masks = q.filters + q.groups + (q.clauses - q.score_first) + 5
     cdef uint64_t* scratch = <uint64_t*>malloc(
         (masks * WORDS + (3 + q.groups) * words + q.atoms + WORDS * BLOCK // 256) * sizeof(uint64_t)
     )
-    matches.found = <uint16_t*>calloc(shelf.blocks, sizeof(uint16_t))
-    matches.masks = <uint64_t*>malloc(shelf.blocks * WORDS * sizeof(uint64_t)) if best.limit else NULL
-    if scratch is not NULL and matches.found is not NULL and (matches.masks is not NULL or best.limit == 0):
-        s.masks, s.grouped = scratch, scratch + q.filters * WORDS
-        s.scored = s.grouped + q.groups * WORDS
-        s.once = s.scored + (q.clauses - q.score_first) * WORDS
-        s.twice, s.alive = s.once + WORDS, s.once + 2 * WORDS
-        s.blocks = s.once + 5 * WORDS
-        s.dead = s.blocks + 3 * words
-        s.prepared = <uint64_t**>(s.dead + q.groups * words)
-        memset(s.prepared, 0, q.atoms * sizeof(uint64_t*))
-        if prepare(&s):
-            total = _each_block(&s, &matches, s.once + 3 * WORDS, <uint16_t*>(s.prepared + q.atoms), counters, relaxed)
-            if total and best.limit and not (number == 0 and _walk(&s, &matches, best)):
-                _offer(&s, &matches, number, best)
-        for i in range(q.atoms):
-            free(s.prepared[i])
+    if scratch is NULL:
+        return -1
+    s.masks, s.grouped = scratch, scratch + q.filters * WORDS
+    s.scored = s.grouped + q.groups * WORDS
+    s.once = s.scored + (q.clauses - q.score_first) * WORDS
+    s.twice, s.alive = s.once + WORDS, s.once + 2 * WORDS
+    s.blocks = s.once + 5 * WORDS
+    s.dead = s.blocks + 3 * words
+    s.prepared = <uint64_t**>(s.dead + q.groups * words)
+    memset(s.prepared, 0, q.atoms * sizeof(uint64_t*))
+    if prepare(&s):
+        total = _each_block(&s, matches, s.once + 3 * WORDS, <uint16_t*>(s.prepared + q.atoms), counters, relaxed)
+        if total and best is not NULL and best.limit and not (number == 0 and _walk(&s, matches, best)):
+            _offer(&s, matches, number, best)
+    for i in range(q.atoms):
+        free(s.prepared[i])
     free(scratch)
-    free(matches.found)
-    free(matches.masks)
     return total
 
 

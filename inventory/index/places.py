@@ -62,3 +62,7 @@ class Places(Codes[tuple[float, float]]):
     def distances_km(self, latitude: float, longitude: float, codes: Collection[int]) -> NDArray[np.float64]:
         """Kilometres from a point to the places with these codes, NaN for "no point"."""
         return self._points.distances_km(latitude, longitude, codes)
+
+    def vectors(self) -> NDArray[np.float64]:
+        """The unit vectors by code: 3 x places; infinitely far away for "no point"."""
+        return self._points.vectors()

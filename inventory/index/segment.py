@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from core_ext import strings
 from core_ext.columns import BLOCK_ROWS, CodeColumn, IntColumn, gather_lists, set_bit
 from core_ext.ids import Ids
+from core_ext.runs import Runs
 from core_ext.shelf import Shelf
 from inventory.index.fragments import with_status
 from inventory.index.table import Numbers, RowTable, Words, joined, take
@@ -23,6 +24,8 @@ POSTED = (PLACE, COLUMN["location_id"])
 ORDERED = ("price_minor", "odometer_km", "in_stock_since", "model_year")
 """Numbers whose order a segment keeps if it is large."""
 STATUS = COLUMN["status"]
+SORTED = (("make", 14), ("model", 18), ("trim", 20), ("exterior_color", 12))
+"""What rows are sorted by, and how many bits of the value's class the sort key has room for."""
 
 
 class WordIndex(NamedTuple):
@@ -45,8 +48,9 @@ class WordIndex(NamedTuple):
 class Segment:
     """Rows that come and go together; made by `build`. Of what a row says only its status and version ever change."""
 
-    def __init__(self, table: RowTable, vocabulary: Vocabulary):
+    def __init__(self, table: RowTable, runs: Runs, vocabulary: Vocabulary):
         self.rows = table.rows
+        self.runs = runs
         self.codes = tuple(
             CodeColumn(table.options, len(vocabulary.options), table.option_starts) if number == OPTIONS
             else CodeColumn(table.codes[number], vocabulary.size(number), postings=number in POSTED)
@@ -215,18 +219,14 @@ def unpack(bits: Bits, rows: int) -> NDArray[np.bool_]:
 
 
 def build(table: RowTable, vocabulary: Vocabulary) -> tuple[Segment, Numbers]:
-    """A segment of the table's rows, and the order in which it has them.
-
-    The sort key keeps 14, 18, 20 and 12 bits of the four value classes: more would only bring rows together that
-    share nothing, which costs a little time and no truth.
-    """
-    key = np.zeros(table.rows, np.uint64)
-    for name, width in (("make", 14), ("model", 18), ("trim", 20), ("exterior_color", 12)):
+    """A segment of the table's rows, and the order in which it has them."""
+    keys = np.zeros(table.rows, np.uint64)
+    for name, width in SORTED:
         dictionary = vocabulary.text(name)
         classes = dictionary.class_of(len(dictionary))[table.codes[COLUMN[name]]].astype(np.uint64)
-        key = (key << np.uint64(width)) | (classes & np.uint64((1 << width) - 1))
-    order = np.argsort(key, kind="stable").astype(np.uint32)
-    return Segment(take(table, order), vocabulary), order
+        keys = (keys << np.uint64(width)) | (classes & np.uint64((1 << width) - 1))
+    order = np.argsort(keys, kind="stable").astype(np.uint32)
+    return Segment(take(table, order), Runs.of(keys[order]), vocabulary), order
 
 
 def combine(

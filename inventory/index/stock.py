@@ -12,10 +12,12 @@ import msgspec
 import numpy as np
 
 from core_ext.gate import Gate
-from inventory.criteria import SearchPage, SearchRequest, checked
-from inventory.index.answer import Setting, answer
+from inventory.criteria import SearchPage, SearchRequest
+from inventory.index.answer import Finding, Setting, answer, find
 from inventory.index.audience import Audience
+from inventory.index.bulk import Available, Tuples, available, representable
 from inventory.index.fragments import assemble, render, with_status
+from inventory.index.plan import Plan
 from inventory.index.segment import View, build, combine, living
 from inventory.index.snapshot import Snapshot
 from inventory.index.table import Numbers, RowTable, encode, id_bytes, ids_of, joined
@@ -152,9 +154,32 @@ class StockIndex:
 
         Malformed, UnknownProperty with pointers for a request against the rules; CursorInvalid.
         """
-        setting = Setting(self._secret, self._currency, self._today())
-        request = checked(request, self.known_attributes)
+        setting = self._setting()
         return self._read(lambda snapshot: answer(snapshot, request, audience, caller, setting))
+
+    def find(self, request: SearchRequest, audience: Audience) -> Finding:
+        """What a search finds, for callers in the process: ids, keys and counts, nothing written. A cursor is ignored.
+
+        Malformed, UnknownProperty, SearchTooCostly as `search`.
+        """
+        setting = self._setting()
+        return self._read(lambda snapshot: find(snapshot, request, audience, setting))
+
+    def available_many(self, tuples: Tuples, audience: Audience) -> Available | None:
+        """How many vehicles in stock answer each of many questions and where the nearest stands.
+
+        None if there are too many different values for the sort key: then each question is a search of its own.
+        """
+        setting = self._setting()
+
+        def look(snapshot: Snapshot) -> tuple[Available | None] | None:
+            if not representable(snapshot.vocabulary):
+                return (None,)
+            plan = Plan(SearchRequest(), audience, snapshot.vocabulary, setting.currency, setting.today)
+            found = available(snapshot, plan, tuples)
+            return None if found is None else (found,)
+
+        return self._read(look)[0]
 
     def get(self, key: str, audience: Audience) -> msgspec.Raw | None:
         """One vehicle as JSON, or None if the audience does not see it."""
@@ -180,6 +205,9 @@ class StockIndex:
     def as_of(self) -> str:
         """The state that searches see."""
         return self._snapshot.as_of
+
+    def _setting(self) -> Setting:
+        return Setting(self._secret, self._currency, self._today(), self.known_attributes)
 
     def _read(self, look: Callable[[Snapshot], T | None]) -> T:
         """What `look` finds in one state; it answers None where a change came between."""

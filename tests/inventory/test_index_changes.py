@@ -18,7 +18,7 @@ from inventory.criteria import Criteria, SearchRequest, Sort
 from inventory.index import EVERYTHING, GUEST, Audience, StockIndex
 from inventory.index import stock as stock_module
 from inventory.index.stock import COMPACTED_ROWS
-from inventory.vehicle_row import VehicleRow
+from inventory.vehicle_row import STATUSES, VehicleRow
 from tests.inventory.search_twin import Twin
 from tests.inventory.stocks import TODAY, audiences, requests, row, seeded_rows
 
@@ -53,6 +53,23 @@ class IndexUnderChange(RuleBasedStateMachine):
         self.state |= {one.id: one for one in upserts}
         for key in removed:
             self.state.pop(key, None)
+
+    @rule(number=st.integers(0, 9), status=st.sampled_from(STATUSES), whole=st.booleans())
+    def change_status(self, number: int, status: str, whole: bool) -> None:
+        """By itself, or as a row of which nothing else is new."""
+        self.versions += 1
+        key = seeded_rows(10, 0)[number].id
+        if key not in self.state:
+            assert not self.index.change_status(key, status, self.versions, str(self.versions))
+            return
+        changed = msgspec.structs.replace(self.state[key], status=status, version=self.versions)
+        rows = sum(view.segment.rows for view in self.index._snapshot.views)
+        if whole:
+            self.index.apply([changed], [], str(self.versions))
+        else:
+            assert self.index.change_status(key, status, self.versions, str(self.versions))
+        assert sum(view.segment.rows for view in self.index._snapshot.views) == rows
+        self.state[key] = changed
 
     @rule(small=st.sampled_from([-1, 2, 20_000]))
     def merge(self, small: int) -> None:
@@ -106,14 +123,14 @@ def test_changes_are_compacted_and_merged_beside_the_base_or_into_it(monkeypatch
     stock = seeded_rows(300, 2)
     index = index_of(stock)
     for number, one in enumerate(stock):
-        index.apply([msgspec.structs.replace(one, version=2)], [], str(number))
+        index.apply([msgspec.structs.replace(one, version=2, photos=(str(number),))], [], str(number))
     assert len(index._snapshot.views) < 12
     assert all(view.segment.rows <= COMPACTED_ROWS for view in index._snapshot.views)
     index.apply([], [stock[7].id], "beside")
     index.merge()
     assert len(index._snapshot.views) <= 2
     assert (index.count, index.wants_merge) == (299, False)
-    index.apply([msgspec.structs.replace(one, version=3) for one in stock[:100]], [stock[8].id], "into")
+    index.apply([msgspec.structs.replace(one, version=3, photos=()) for one in stock[:100]], [stock[8].id], "into")
     monkeypatch.setattr(stock_module, "SMALL_CHANGE_ROWS", 50)
     assert index.wants_merge
     index.merge()
@@ -126,8 +143,8 @@ def test_changes_that_arrive_while_a_merge_runs_are_kept(monkeypatch: pytest.Mon
     monkeypatch.setattr(stock_module, "SMALL_CHANGE_ROWS", small)
     stock = seeded_rows(200, 3)
     index = index_of(stock)
-    index.apply([msgspec.structs.replace(one, version=2) for one in stock[:50]], [stock[60].id], "1")
-    index.apply([msgspec.structs.replace(one, version=2) for one in stock[150:160]], [], "1")
+    index.apply([msgspec.structs.replace(one, version=2, photos=("new",)) for one in stock[:50]], [stock[60].id], "1")
+    index.apply([msgspec.structs.replace(one, version=2, photos=("new",)) for one in stock[150:160]], [], "1")
     whole = StockIndex._replace
 
     def interrupted(self: StockIndex, *before: Any) -> None:
