@@ -38,33 +38,31 @@ class Setting(NamedTuple):
 class Finding:
     """What a search found, for callers in the process: nothing is written or signed."""
 
-    __slots__ = ("_counters", "_plan", "_relaxed", "as_of", "ids", "keys", "total")
+    __slots__ = ("_found", "_plan", "as_of", "ids", "keys", "total")
 
     def __init__(self, plan: Plan, found: Found, as_of: str):
-        limit = plan.request.limit
         self.total: int = found.total
         """How many vehicles match."""
-        self.ids: list[str] = found.ids[:limit]
+        self.ids: list[str] = found.ids
         """Those of the page, in its order."""
-        self.keys: list[tuple[int, ...]] = found.keys[:limit]
+        self.keys: list[tuple[int, ...]] = found.keys
         """Their sort keys: smaller is earlier, 2**63 - 1 is absent."""
-        self.as_of = as_of
-        self._plan, self._counters, self._relaxed = plan, found.counters, found.relaxed
+        self.as_of, self._plan, self._found = as_of, plan, found
 
     @property
     def counts(self) -> dict[str, tuple[int, NDArray[np.int64]]]:
         """By facet its column, and how many vehicles have each of its codes."""
-        counters = self._counters
+        counters = self._found.counters
         return {name: (column, counters[first : first + size]) for name, column, first, size in self._plan.facets}
 
     @property
     def relaxations(self) -> list[Relaxation]:
         """The total if only one criterion were dropped."""
-        return _relaxations(self._plan, self.total, self._relaxed)
+        return _relaxations(self._plan, self.total, self._found.relaxed)
 
 
 def find(snapshot: Snapshot, request: SearchRequest, audience: Audience, setting: Setting) -> Finding | None:
-    """What a request without a cursor asks for; None if the stock has changed since the snapshot was taken.
+    """What a request asks for but its cursor; None if the stock has changed since the snapshot was taken.
 
     Malformed, UnknownProperty and SearchTooCostly as `checked` and `Plan` say.
     """
@@ -81,10 +79,12 @@ def answer(
     As `find`; CursorInvalid if the cursor belongs to another query or caller.
     """
     started = time.perf_counter_ns()
-    plan = Plan(request, audience, snapshot.vocabulary, setting.currency, setting.today, setting.known_attributes)
-    limit = request.limit
+    limit, resumed = request.limit, request.cursor is not None
+    plan = Plan(
+        request, audience, snapshot.vocabulary, setting.currency, setting.today, setting.known_attributes, int(resumed)
+    )  # the total tells whether a first page has a next one, but no other
     if request.cursor is not None:
-        cursor = cursors.read(request.cursor, cursors.binding(plan, caller), setting.secret)
+        cursor = cursors.read(request.cursor, cursors.asked(plan, caller), setting.secret)
         plan.program.resume(cursor.keys, cursor.id)
     found = _found(snapshot, plan)
     if found is None:
@@ -97,9 +97,9 @@ def answer(
     if counted is None:
         return None
     next_cursor = None
-    if found.total > limit if request.cursor is None else len(found.ids) > limit:
+    if (len(found.ids) if resumed else found.total) > limit:
         last = Cursor(list(found.keys[limit - 1]), bytes.fromhex(found.ids[limit - 1].replace("-", "")))
-        next_cursor = cursors.write(last, cursors.binding(plan, caller), setting.secret)
+        next_cursor = cursors.write(last, cursors.asked(plan, caller), setting.secret)
     shown = _items(snapshot, plan, found.shelves[:limit], found.rows[:limit])
     return SearchPage(
         total=found.total,
@@ -153,12 +153,15 @@ def _items(snapshot: Snapshot, plan: Plan, shelves: list[int], rows: list[int]) 
 def _distances(snapshot: Snapshot, plan: Plan, shelves: list[int], rows: list[int]) -> NDArray[np.float64]:
     """Kilometres from the request's point to each vehicle of the page."""
     assert plan.near is not None
-    places = np.zeros(len(rows), np.uint32)
-    numbers, within = np.array(shelves), np.array(rows, np.uint32)
+    places = [0] * len(rows)
     for number in set(shelves):
-        here = numbers == number
-        places[here] = snapshot.views[number].segment.codes_of(PLACE, within[here])
-    return snapshot.vocabulary.places.distances_km(plan.near.latitude, plan.near.longitude, places.tolist())
+        here = [place for place, shelf in enumerate(shelves) if shelf == number]
+        column = snapshot.views[number].segment.codes[PLACE]
+        if column is not None:
+            codes = column.take(np.array([rows[place] for place in here], np.uint32)).tolist()
+            for place, code in zip(here, codes, strict=True):
+                places[place] = code
+    return snapshot.vocabulary.places.distances_km(plan.near.latitude, plan.near.longitude, places)
 
 
 def _relaxations(plan: Plan, total: int, relaxed: list[int]) -> list[Relaxation]:

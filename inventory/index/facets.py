@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -20,6 +21,7 @@ from inventory.index.snapshot import Snapshot
 from inventory.index.vocabulary import Vocabulary
 
 Counts = NDArray[np.int64]
+_RANGES = frozenset(RANGE_FACETS)
 _NONE = b'{"value":null,"count":'
 _encode = msgspec.json.Encoder().encode
 
@@ -72,22 +74,31 @@ def written(
     `kind`: the class of rows over which spellings are weighed.
     """
     vocabulary = snapshot.vocabulary
-    shown = _shown(facets, snapshot, kind)
-    if shown is None:
-        return None
+    shown: dict[int, Shown] | None = None
     made = []
     for name, column, first, size in facets:
-        if name in RANGE_FACETS:
+        if name in _RANGES:
             text = _range_facet(name, counters, first, size, vocabulary, currency)
-        elif column in shown:
-            labels = _settled(vocabulary.dictionary(column), shown[column], counters[first : first + size])
-            text = labels.values(counters, first, size, limit, vocabulary.dictionary(column).class_of(size))
-        elif column < vocabulary.columns:
-            text = _plain(vocabulary.dictionary(column)).values(counters, first, size, limit)
-        else:
+        elif column >= vocabulary.columns:
             text = b"%b%d}" % (_NONE, counters[first]) if counters[first] else b""
-        made.append(b"%b:[%b]" % (_encode(name), text))
-    return b",".join(made)
+        else:
+            dictionary = vocabulary.dictionary(column)
+            if not dictionary.is_plain:
+                shown = shown or _shown(facets, snapshot, kind)
+                if shown is None:
+                    return None
+            if shown is not None and column in shown:
+                labels = _settled(dictionary, shown[column], counters[first : first + size])
+                text = labels.values(counters, first, size, limit, dictionary.class_of(size))
+            else:
+                text = _plain(dictionary).values(counters, first, size, limit)
+        made.append(_head(name) + text)
+    return b"],".join(made) + b"]"
+
+
+@functools.lru_cache(1_000)
+def _head(name: str) -> bytes:
+    return _encode(name) + b":["
 
 
 def _range_facet(name: str, counters: Counts, first: int, size: int, vocabulary: Vocabulary, currency: str) -> bytes:
@@ -136,7 +147,7 @@ def _shown(facets: Sequence[Counted], snapshot: Snapshot, kind: str) -> dict[int
     found: dict[int, Shown] = {}
     outdated: dict[int, Spellings] = {}
     for name, column, _, _ in facets:
-        if name in RANGE_FACETS or column >= snapshot.vocabulary.columns:
+        if name in _RANGES or column >= snapshot.vocabulary.columns:
             continue
         dictionary = snapshot.vocabulary.dictionary(column)
         if dictionary.is_plain:
