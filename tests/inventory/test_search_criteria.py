@@ -12,11 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.kit.errors import Malformed, Problem, UnknownProperty
+from domain.kit.errors import Malformed, Problem, SearchTooCostly, UnknownProperty
 from inventory.criteria import Criteria, DateRange, Near, Range, SearchRequest, Sort, checked
 from inventory.criteria_query import from_query
 from inventory.index import EVERYTHING, GUEST, StockIndex
-from inventory.index.plan import whole
+from inventory.index import plan as plan_module
+from inventory.index.answer import Setting, answer, find
+from inventory.index.plan import CLAUSE_NS, MOST_NANOSECONDS, WORD_NS, whole
 from tests.inventory.stocks import TODAY, seeded_rows
 
 EXAMPLE = b"""{"criteria": {"make": ["Toyota"], "model": [], "trim": [], "body_style": [], "drivetrain": [],
@@ -91,6 +93,77 @@ def test_what_breaks_a_rule_is_refused_by_its_place(changes: dict[str, Any], poi
     with pytest.raises(Malformed) as refusal:
         checked(SearchRequest(**changes), frozenset(("seats",)), root="/wanted")
     assert refusal.value.errors[0].pointer == "/wanted" + pointer
+
+
+@pytest.mark.parametrize(
+    ("changes", "pointer"),
+    [
+        ({"sort": [Sort("mileage")]}, "/sort/0/by"),
+        ({"sort": [Sort("distance")]}, "/sort/0/by"),
+        ({"facets": ["make", "vin"]}, "/facets/1"),
+        ({"facets": ["attributes.wings"]}, "/facets/0"),
+        ({"facets": ["attributes.\0"]}, "/facets/0"),
+        ({"criteria": Criteria(attributes={"wings": ["x"]})}, "/criteria/attributes/wings"),
+        ({"criteria": Criteria(status=["LOST"])}, "/criteria/status/0"),
+        ({"criteria": Criteria(condition=["NEWISH"])}, "/criteria/condition/0"),
+        ({"criteria": Criteria(currency="QQQ")}, "/criteria/currency"),
+        ({"criteria": Criteria(make=["Toyota", "a\0b"])}, "/criteria/make/1"),
+        ({"criteria": Criteria(options_all=["\ud800"])}, "/criteria/options_all/0"),
+        ({"criteria": Criteria(options_any=["ABS", "\0"])}, "/criteria/options_any/1"),
+        ({"criteria": Criteria(text="a\0")}, "/criteria/text"),
+        ({"criteria": Criteria(price=Range(gte=Decimal(5), lte=Decimal(4)))}, "/criteria/price"),
+        ({"criteria": Criteria(price=Range(gte=Decimal("5.4"), lte=Decimal("5.3")))}, "/criteria/price"),
+        ({"criteria": Criteria(days_in_stock=Range(gt=Decimal(5), lte=Decimal(5)))}, "/criteria/days_in_stock"),
+        ({"criteria": Criteria(price=Range(gt=Decimal("NaN")))}, "/criteria/price/gt"),
+        ({"criteria": Criteria(model_year=Range(lt=Decimal("1E+999999")))}, "/criteria/model_year/lt"),
+        ({"criteria": Criteria(odometer_km=Range(lte=Decimal(2**63)))}, "/criteria/odometer_km/lte"),
+        ({"criteria": Criteria(available_on=DateRange(gt=TODAY, lt=TODAY))}, "/criteria/available_on"),
+        ({"criteria": Criteria(make=["Toyota"], trim=["\0"])}, "/criteria/trim/0"),
+    ],
+)
+def test_a_search_refuses_what_the_check_refuses(changes: dict[str, Any], pointer: str) -> None:
+    """A search looks a request up in its dictionaries first: nothing unsound may pass for known."""
+    odd = msgspec.structs.replace(seeded_rows(1, 1)[0], make="a\0b", options=("\0",), trim="\0", listing_number="x")
+    index = StockIndex(secret=b"s", today=lambda: TODAY, known_attributes=frozenset(("seats",)))
+    index.load([*seeded_rows(30, 2), odd], "1")
+    request = SearchRequest(**changes)
+    setting = Setting(b"s", "USD", TODAY, frozenset(("seats",)))
+    for look in (
+        lambda: index.search(request, EVERYTHING),
+        lambda: find(index._snapshot, request, EVERYTHING, setting),
+        lambda: answer(index._snapshot, request, EVERYTHING, "somebody", setting),
+    ):
+        with pytest.raises(Malformed) as refusal:
+            look()
+        assert [error.pointer for error in refusal.value.errors] == [pointer]
+
+
+@pytest.mark.parametrize(
+    ("criteria", "pointer"),
+    [
+        (Criteria(text=" ".join("abcdefghijklmnopqrstuvwxyz" * 3)), "/criteria/text"),
+        (Criteria(text="toyota", options_all=["ABS"] * 1_000), "/criteria/options_all"),
+        (Criteria(options_all=["ABS"], attributes={f"a{n}": ["x"] for n in range(50)}), "/criteria/attributes"),
+    ],
+)
+def test_a_search_that_would_cost_more_than_its_cap_says_so(
+    monkeypatch: pytest.MonkeyPatch, criteria: Criteria, pointer: str
+) -> None:
+    index = StockIndex(secret=b"s", today=lambda: TODAY)
+    index.load(seeded_rows(100, 1), "1")
+    request = SearchRequest(criteria=criteria)
+    assert index.search(request, EVERYTHING).total <= 100
+    monkeypatch.setattr(plan_module, "MOST_NANOSECONDS", 1_000)
+    with pytest.raises(SearchTooCostly) as refusal:
+        index.search(request, EVERYTHING)
+    assert (refusal.value.status, refusal.value.slug) == (422, "search-too-costly")
+    assert [error.pointer for error in refusal.value.errors] == [pointer]
+    assert index.search(SearchRequest(criteria=Criteria(text="toyota")), EVERYTHING).total > 0
+
+
+def test_ten_words_on_ten_million_vehicles_are_within_the_cap_and_a_hundred_are_not() -> None:
+    assert 10 * WORD_NS * 10**7 < MOST_NANOSECONDS < 100 * WORD_NS * 10**7
+    assert 1_000 * CLAUSE_NS * 10**6 < MOST_NANOSECONDS
 
 
 def test_unknown_names_are_unknown_properties() -> None:
