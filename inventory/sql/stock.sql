@@ -16,6 +16,29 @@ select v.id, v.version + e.version - 1 as version, v.vin, v.registration_number,
  where $1::uuid[] is null or v.id = any($1::uuid[])
  order by v.id;
 
+-- name: stock_copy
+-- The same of all vehicles for COPY, cheaper by one look-up a vehicle: c is looked for where there is no open entry o, so
+-- one of the two is null throughout. Places and dealers are joined by whoever reads it.
+select v.id, v.version + coalesce(o.version, c.version) - 1 as version, v.vin, v.registration_number,
+       coalesce(o.stock_number, c.stock_number) as stock_number, v.listing_number,
+       coalesce(o.brand, c.brand, v.brand) as brand, v.make, v.model, v.trim, v.model_year, v.model_code, v.body_style,
+       v.drivetrain, v.fuel_type, v.transmission, v.exterior_color, v.interior_color, v.condition,
+       coalesce(o.status, c.status) as status, coalesce(o.holds, c.holds) as holds,
+       case when o.id is null then 'OWN_GROUP' else o.visibility end as visibility,
+       coalesce(o.available_on, c.available_on) as available_on, coalesce(o.price_minor, c.price_minor) as price_minor,
+       coalesce(o.price_currency, c.price_currency) as price_currency, coalesce(o.price_tax, c.price_tax) as price_tax,
+       v.odometer_value, v.odometer_unit, v.odometer_status, v.odometer_km, v.options, v.attributes, v.photos,
+       coalesce(o.location_id, c.location_id) as location_id, v.dealer_account_id,
+       coalesce(o.in_stock_since, c.in_stock_since) as in_stock_since
+  from vehicle v
+  left join stock_entry o on o.vehicle_id = v.id and o.left_on is null
+  left join lateral (select * from stock_entry s where o.id is null and s.vehicle_id = v.id
+                      order by s.left_on desc, s.created_at desc, s.id desc limit 1) c on true
+ where o.id is not null or c.id is not null;
+
+-- name: location_points
+select id, latitude, longitude from location where latitude is not null and longitude is not null order by id;
+
 -- name: vehicles_of_entries
 select distinct vehicle_id from stock_entry where id = any($1::uuid[]) order by vehicle_id;
 
