@@ -27,6 +27,7 @@ cdef struct CodeView:
     const uint64_t* dense
     const uint16_t* sparse
     const uint32_t* entry_of        # block * size + code: the entry + 1, or 0; NULL if there are too many codes
+    const uint32_t* counts          # rows with each code when the column was made; NULL if there are very many codes
     const uint64_t* present         # code * present_words: the blocks that may hold the code; NULL if not worth it
     int64_t present_words
     const uint32_t* posting_start   # rows with code c: postings[posting_start[c]] up to posting_start[c + 1]; may be NULL

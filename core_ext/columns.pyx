@@ -11,6 +11,7 @@ ABSENT = INT64_MIN
 BLOCK_ROWS = BLOCK
 
 cdef enum:
+    COUNTED = 65536     # up to so many codes a column knows how many rows have each
     MANY_ENTRIES = 512  # codes a block, on average: with more, a look at every row's code costs less than the entries
 
 
@@ -60,6 +61,8 @@ cdef class CodeColumn:
                 arrays["starts"] = np.array(starts)
             if (size + 63) * ((rows + BLOCK - 1) // BLOCK) <= 32 * rows:
                 arrays["present"] = _present(codes, size, starts, rows)
+        if size <= COUNTED:
+            arrays["counts"] = np.bincount(np.asarray(codes), minlength=size).astype(np.uint32)
         if postings:
             order = np.argsort(np.asarray(codes), kind="stable").astype(np.uint32)
             counts = np.bincount(np.asarray(codes), minlength=size)
@@ -99,6 +102,7 @@ cdef class CodeColumn:
         view.dense = <const uint64_t*>_address(arrays.get("dense"))
         view.sparse = <const uint16_t*>_address(arrays.get("sparse"))
         view.entry_of = <const uint32_t*>_address(arrays.get("entry_of"))
+        view.counts = <const uint32_t*>_address(arrays.get("counts"))
         view.present = <const uint64_t*>_address(arrays.get("present"))
         view.present_words = (view.blocks + 63) // 64
         view.posting_start = <const uint32_t*>_address(arrays.get("posting_start"))

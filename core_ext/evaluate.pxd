@@ -1,6 +1,6 @@
 """Which rows of a block a query wants: masks of 4,096 bits, filter by filter."""
 
-from libc.stdint cimport int64_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint64_t
 
 from core_ext.level cimport BlockLoops
 from core_ext.program cimport Query
@@ -15,6 +15,7 @@ cdef struct Scan:
     uint64_t** prepared          # by atom: its rows as a bitmap of the segment, where that costs less; or NULL
     uint64_t* blocks             # blocks in which a row may count for anything
     uint64_t* dead               # by group: the blocks in which no row passes it, as far as is known without a look
+    int32_t* order               # the groups, those first that let few rows pass and cost little
     int64_t first_block
     int64_t last_block           # after the last
     uint64_t* masks              # by filter, only filled where a group has several

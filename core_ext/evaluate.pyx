@@ -71,7 +71,51 @@ cdef bint prepare(Scan* s) noexcept nogil:
     for i in range(q.atoms):
         if looks and not _gathered(s, i, looks):
             return False
+    _put_in_order(s)
     return True
+
+
+cdef void _put_in_order(Scan* s) noexcept nogil:
+    """The scope, then groups by the share of rows that they let pass; ranges, whose share is unknown, at the end."""
+    cdef int group, place
+    cdef double share
+    cdef double* shares = <double*>s.once  # not yet in use
+    s.order[0] = 0
+    for group in range(1, s.q.groups):
+        share = _share(s, group)
+        place = group
+        while place > 1 and place <= WORDS and shares[place - 1] > share:
+            shares[place], s.order[place] = shares[place - 1], s.order[place - 1]
+            place -= 1
+        s.order[place] = group
+        if place < WORDS:
+            shares[place] = share
+
+
+cdef double _share(const Scan* s, int group) noexcept nogil:
+    """About which part of all rows passes a group; 2 and more if that is not known."""
+    cdef double share = 1, met
+    cdef int f, clause, at
+    cdef const Atom* atom
+    cdef const CodeView* view
+    cdef int64_t i
+    for f in range(s.q.group_start[group], s.q.group_start[group + 1]):
+        for clause in range(s.q.filter_start[f], s.q.filter_start[f + 1]):
+            met = 0
+            for at in range(s.q.clause_start[clause], s.q.clause_start[clause + 1]):
+                atom = s.q.atom + at
+                if atom.kind != CODES:
+                    met += 2
+                    continue
+                view = column_of(s, atom.column)
+                if view is NULL or view.counts is NULL:
+                    met += 1
+                    continue
+                for i in range(atom.count):
+                    if s.q.codes[atom.first + i] < view.size:
+                        met += <double>view.counts[s.q.codes[atom.first + i]] / s.shelf.rows
+            share *= met
+    return share
 
 
 cdef void _blocks_of(const Scan* s, int clause, Py_ssize_t words, uint64_t* live, uint64_t* found) noexcept nogil:
@@ -162,9 +206,10 @@ cdef inline void _all(uint64_t* mask, int rows) noexcept nogil:
 
 cdef bint conjunction(const Scan* s, Py_ssize_t block, int rows, int but, uint64_t* match) noexcept nogil:
     """The rows of the block that pass all groups but number `but`; False if there are none."""
-    cdef int group
+    cdef int group, place
     _all(match, rows)
-    for group in range(s.q.groups):
+    for place in range(s.q.groups):
+        group = s.order[place]
         if group != but and not _pass_group(s, block, rows, group, match, False):
             return False
     return True
@@ -176,11 +221,12 @@ cdef bint each_group(Scan* s, Py_ssize_t block, int rows) noexcept nogil:
     `once` and `twice` are the two digits of a saturating count of failed groups: what fails only group g is
     ~twice & ~grouped[g], so every "all but one" product comes from one pass.
     """
-    cdef int group, i
+    cdef int group, place, i
     cdef uint64_t* passed
     cdef const BlockLoops* loops = s.loops
     _all(s.alive, rows)
-    for group in range(s.q.groups):
+    for place in range(s.q.groups):
+        group = s.order[place]
         passed = s.grouped + group * WORDS
         memcpy(passed, s.alive, WORDS * 8)
         _pass_group(s, block, rows, group, passed, s.q.group_start[group + 1] - s.q.group_start[group] > 1)
@@ -387,6 +433,7 @@ cdef void in_range(
     cdef int rows = <int>min(<Py_ssize_t>BLOCK, s.shelf.rows - first), i
     cdef uint64_t inside[WORDS]
     cdef uint64_t ends[WORDS]
+    cdef uint64_t between[WORDS]
     cdef uint64_t word
     cdef int64_t from_, upto, value, ones = ((<int64_t>1) << view.shift) - 1
     low, high = max(low, view.low[block]), min(high, view.high[block])
@@ -404,11 +451,11 @@ cdef void in_range(
     if not s.loops.and_into(inside, candidates):
         return
     if (low - view.base) & ones or (high - view.base) & ones != ones:
-        memset(ends, 0, WORDS * 8)
-        s.loops.equal_u16(view.coarse + first, rows, <uint16_t>from_, ends)
-        if upto != from_:
-            s.loops.equal_u16(view.coarse + first, rows, <uint16_t>upto, ends)
-        if s.loops.and_into(ends, inside):
+        memset(between, 0, WORDS * 8)
+        memcpy(ends, inside, WORDS * 8)
+        if upto > from_ + 1:
+            s.loops.range_u16(view.coarse + first, rows, <uint16_t>(from_ + 1), <uint16_t>(upto - 1), between)
+        if s.loops.and_not_into(ends, between):
             for i in range(WORDS):
                 word = ends[i]
                 while word:

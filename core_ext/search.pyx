@@ -1,6 +1,6 @@
 """Criteria search over segments by blocks of 4,096 rows: exact counts, facets, relaxations and the best rows."""
 
-from libc.stdint cimport INT64_MAX, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport INT64_MAX, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memset
 
@@ -252,7 +252,7 @@ cdef int64_t _scanned(
     s.q, s.shelf, s.loops, s.bitmaps = q, shelf, blocks, bitmaps
     masks = q.filters + q.groups + (q.clauses - q.score_first) + 5
     cdef uint64_t* scratch = <uint64_t*>malloc(
-        (masks * WORDS + (3 + q.groups) * words + q.atoms + WORDS * BLOCK // 256) * sizeof(uint64_t)
+        (masks * WORDS + (3 + q.groups) * words + q.atoms + q.groups + WORDS * BLOCK // 256) * sizeof(uint64_t)
     )
     if scratch is NULL:
         return -1
@@ -262,7 +262,8 @@ cdef int64_t _scanned(
     s.twice, s.alive = s.once + WORDS, s.once + 2 * WORDS
     s.blocks = s.once + 5 * WORDS
     s.dead = s.blocks + 3 * words
-    s.prepared = <uint64_t**>(s.dead + q.groups * words)
+    s.order = <int32_t*>(s.dead + q.groups * words)
+    s.prepared = <uint64_t**>(s.dead + q.groups * words + q.groups)
     memset(s.prepared, 0, q.atoms * sizeof(uint64_t*))
     if prepare(&s):
         total = _each_block(&s, matches, s.once + 3 * WORDS, <uint16_t*>(s.prepared + q.atoms), counters, relaxed)

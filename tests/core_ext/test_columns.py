@@ -43,7 +43,7 @@ def test_codes_of_a_flat_column_change_in_place(codes: list[int], changes: list[
         codes[place % len(codes)] = code
     assert column.codes().tolist() == codes
     fresh = CodeColumn(u32(codes), 8)
-    assert all(np.array_equal(column.arrays[name], fresh.arrays[name]) for name in fresh.arrays)
+    assert all(np.array_equal(column.arrays[name], fresh.arrays[name]) for name in ("flat", "planes"))
 
 
 def test_only_flat_columns_change_and_only_where_they_have_rows() -> None:
