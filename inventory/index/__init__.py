@@ -6,6 +6,9 @@ What the contract leaves open is decided so:
   the text's words that stand whole in make, model or trim; its order is descending unless given.
 - The options facet leaves out `options_all` and `options_any`; every other facet the criterion of its name, the
   default status included. `near` without a radius filters nothing and is no relaxation.
+- A distance is the arc over the chord between two points on the sphere, to the last bit the same on every processor;
+  a radius takes in what lies exactly on its rim.
+- A search that could hold a core for half a second is refused (`search-too-costly`), at the criterion that costs most.
 - Buckets of model years and odometers are followed by `{"value": null}` where numbers are absent; price buckets hold
   the vehicles priced in the currency asked for and no others. The first and the last bucket are open.
 - The commonest spelling of a value is taken over the rows that the audience's class sees: offered cars for guests and

@@ -73,25 +73,29 @@ def written(
 
     `kind`: the class of rows over which spellings are weighed.
     """
-    vocabulary = snapshot.vocabulary
+    vocabulary, columns = snapshot.vocabulary, snapshot.vocabulary.columns
     shown: dict[int, Shown] | None = None
     made = []
     for name, column, first, size in facets:
         if name in _RANGES:
             text = _range_facet(name, counters, first, size, vocabulary, currency)
-        elif column >= vocabulary.columns:
+        elif column >= columns:
             text = b"%b%d}" % (_NONE, counters[first]) if counters[first] else b""
         else:
             dictionary = vocabulary.dictionary(column)
-            if not dictionary.is_plain:
-                shown = shown or _shown(facets, snapshot, kind)
-                if shown is None:
-                    return None
-            if shown is not None and column in shown:
+            labels: Labels | None = dictionary.derived.get("labels")
+            # Labels by code are made while every value has one spelling; they hold as long as no code is added.
+            if labels is None or labels.size != len(dictionary.values):
+                if not dictionary.is_plain and shown is None:
+                    shown = _shown(facets, snapshot, kind)
+                    if shown is None:
+                        return None
+                labels = None if shown is not None and column in shown else _plain(dictionary)
+            if labels is not None:
+                text = labels.values(counters, first, size, limit)
+            elif shown is not None:
                 labels = _settled(dictionary, shown[column], counters[first : first + size])
                 text = labels.values(counters, first, size, limit, dictionary.class_of(size))
-            else:
-                text = _plain(dictionary).values(counters, first, size, limit)
         made.append(_head(name) + text)
     return b"],".join(made) + b"]"
 
@@ -129,14 +133,13 @@ def _objects(dictionary: Dictionary) -> list[bytes]:
 
 
 def _plain(dictionary: Dictionary) -> Labels:
-    """The labels of a column where every value has one spelling: classes are codes."""
+    """The labels where every value has one spelling: classes are codes. Kept only if that is still so."""
     known = dictionary.learned
-    labels: Labels | None = dictionary.derived.get("labels")
-    if labels is None or labels.size != known:
-        order: list[int] = dictionary.derived.get("order", [])
-        order = [*order, *range(len(order) + 1, known)] if len(order) < known else list(range(1, known))
-        order.sort(key=dictionary.shown)
-        labels = Labels(_objects(dictionary), [*order, 0])
+    order: list[int] = dictionary.derived.get("order", [])
+    order = [*order, *range(len(order) + 1, known)] if len(order) < known else list(range(1, known))
+    order.sort(key=dictionary.shown)
+    labels = Labels(_objects(dictionary), [*order, 0])
+    if dictionary.is_plain and len(dictionary.values) == known:
         dictionary.derived["order"] = order
         dictionary.derived["labels"] = labels
     return labels
