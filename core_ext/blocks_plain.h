@@ -93,14 +93,20 @@ PLAIN int plain_but_one(uint64_t *out, const uint64_t *once, const uint64_t *twi
     return plain_sum(sums);
 }
 
+/* Eight bytes as a number with the first lowest, or back. */
+PLAIN uint64_t plain_little(uint64_t eight) {
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    return __builtin_bswap64(eight);
+#else
+    return eight;
+#endif
+}
+
 /* Bit `bit` of each of eight bytes, the first byte's lowest: the product gathers them in its highest byte. */
 PLAIN uint64_t plain_eight(const uint8_t *bytes, int bit) {
     uint64_t eight;
     memcpy(&eight, bytes, 8);
-#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-    eight = __builtin_bswap64(eight);
-#endif
-    return (((eight >> bit) & 0x0101010101010101ULL) * 0x0102040810204080ULL) >> 56;
+    return (((plain_little(eight) >> bit) & 0x0101010101010101ULL) * 0x0102040810204080ULL) >> 56;
 }
 
 /* Adds the rows whose byte is 1 and not 0; the bytes after them up to a whole word may be written. */
@@ -169,7 +175,6 @@ PLAIN void plain_equal_u32(const uint32_t *codes, int rows, uint32_t code, uint6
 PLAIN_LOOK_UP(plain_found_u8, uint8_t, const uint8_t *table, table[code])
 PLAIN_LOOK_UP(plain_found_u16, uint16_t, const uint8_t *table, table[code])
 PLAIN_LOOK_UP(plain_found_u32, uint32_t, const uint8_t *table, table[code])
-PLAIN_LOOK_UP(plain_found_in, uint16_t, const uint64_t *set, (set[code >> 6] >> (code & 63)) & 1)
 
 /* Adds the rows whose code has a 1 in the table, which has a byte of 0 or 1 for every code: 256 of them where codes are
  * bytes, else up to the largest code at least. */
@@ -185,13 +190,27 @@ PLAIN void plain_table_u32(const uint32_t *codes, int rows, const uint8_t *table
     BLOCK_EACH_WORD(uint32_t, codes, rows, out, plain_found_u32(at, table));
 }
 
+/* A set of codes as a table: eight copies of a byte keep one bit each, and what is left of it becomes a 1. */
+PLAIN void plain_spread(const uint64_t *set, int words, uint8_t *table) {
+    for (int i = 0; i < 8 * words; i++) {
+        const uint64_t byte = (set[i >> 3] >> (8 * (i & 7))) & 0xFF;
+        const uint64_t kept = (byte * 0x0101010101010101ULL) & 0x8040201008040201ULL;
+        const uint64_t eight = plain_little(((kept + 0x7F7F7F7F7F7F7F7FULL) >> 7) & 0x0101010101010101ULL);
+        memcpy(table + 8 * i, &eight, 8);
+    }
+}
+
 /* Adds the rows whose code is in the set: a bit a code, for codes below 512 (`wide`: below 4,096). */
 PLAIN void plain_bits_u16(const uint16_t *codes, int rows, const uint64_t *set, uint64_t *out) {
-    BLOCK_EACH_WORD(uint16_t, codes, rows, out, plain_found_in(at, set));
+    uint8_t table[512];
+    plain_spread(set, 8, table);
+    plain_table_u16(codes, rows, table, out);
 }
 
 PLAIN void plain_wide_bits_u16(const uint16_t *codes, int rows, const uint64_t *set, uint64_t *out) {
-    BLOCK_EACH_WORD(uint16_t, codes, rows, out, plain_found_in(at, set));
+    uint8_t table[4096];
+    plain_spread(set, 64, table);
+    plain_table_u16(codes, rows, table, out);
 }
 
 /* Adds to counters[code] the masked rows with that code, for codes of 1 … 5 bits: plane b of the block, 64 words, has
