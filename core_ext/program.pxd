@@ -79,6 +79,7 @@ cdef class Program:
     cdef Grown _groups, _filters, _clauses, _atoms, _codes, _tables, _facets, _keys, _key_tables, _cursor
     cdef bint _scored
     cdef Query* ready(self) except NULL
+    cdef bytes asked(self)
     cdef int _unscored(self) except -1
     cdef int _open(self) except -1
     cdef Atom* _atom(self, int kind, Py_ssize_t column) except NULL

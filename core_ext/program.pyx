@@ -255,3 +255,19 @@ cdef class Program:
         q.key_tables, q.cursor = <const int64_t*>self._key_tables.at, <const int64_t*>self._cursor.at
         q.group_start = <const int32_t*>self._groups.at
         return q
+
+    cdef bytes asked(self):
+        """What is counted over what: the same for programs that differ only in order and page. `ready` came before."""
+        cdef const Query* q = &self.query
+        cdef Py_ssize_t atoms = q.clause_start[q.score_first]
+        cdef int32_t head[5]
+        head[:] = [q.groups, q.filters, q.score_first, q.facets, q.relax]
+        return b"".join((
+            (<char*>head)[: sizeof(head)],
+            (<char*>q.group_start)[: (q.groups + 1) * sizeof(int32_t)],
+            (<char*>q.filter_start)[: (q.filters + 1) * sizeof(int32_t)],
+            (<char*>q.clause_start)[: (q.score_first + 1) * sizeof(int32_t)],
+            (<char*>q.atom)[: atoms * sizeof(Atom)] if atoms else b"",
+            (<char*>q.codes)[: self._codes.used] if self._codes.used else b"",
+            (<char*>q.facet)[: q.facets * sizeof(Facet)] if q.facets else b"",
+        ))

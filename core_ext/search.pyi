@@ -22,6 +22,7 @@ def search(
     extra: tuple[tuple[NDArray[np.uint64], ...], ...] = (),  # const uint64_t[::1] each, for each shelf
     gate: Gate | None = None,
     serial: int = 0,
+    counted: dict[bytes, tuple[NDArray[np.int64], list[int]]] | None = None,
 ) -> Found | None: ...
 def matching(
     program: Program, shelf: Shelf, gate: Gate | None = None, serial: int = 0

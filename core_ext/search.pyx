@@ -38,6 +38,7 @@ cdef enum:
 cdef int64_t ABSENT = (<int64_t>1) << 63
 
 cdef enum:
+    MOST_COUNTED = 256  # searches whose facets are kept: a few megabytes at most
     SPARE = 32  # counters behind the last: planes count all codes of their bits, of which a column need not have all
 
 NO_COUNTERS = np.zeros(0, np.int64)
@@ -63,9 +64,12 @@ cdef struct Matches:
 
 
 def search(
-    Program program not None, tuple shelves not None, tuple extra=(), Gate gate=None, int64_t serial=0
+    Program program not None, tuple shelves not None, tuple extra=(), Gate gate=None, int64_t serial=0, dict counted=None
 ):
     """Runs a program over all segments as one stock.
+
+    `counted` keeps facets and relaxations by what they were counted over, as long as nothing changes: another page or
+    order of the same search, and the search without criteria that everybody begins with, count them once.
 
     `extra`: for each shelf the bitmaps that the program names beyond the shelf's own, 64 words a block each. With a
     `gate` the search runs inside it, and answers None if there was a change since `serial`.
@@ -79,10 +83,22 @@ def search(
     cdef Py_ssize_t i, number, bitmaps = 0
     cdef int64_t total = 0, matching
     cdef bint entered = True, failed = False
+    cdef Found found
     cdef const uint64_t[::1] bits
-    counters = np.zeros(program.counters + SPARE, np.int64) if program.counters else NO_COUNTERS
-    cdef int64_t[::1] counter = counters
     cdef int64_t* relaxed = NULL
+    cdef Query light
+    cdef bytes asked = None
+    if counted is not None and not extra and (q.facets or q.relax):
+        asked = program.asked()
+        known = counted.get(asked)
+        if known is not None:
+            light = q[0]
+            light.facets, light.relax, light.apart = 0, False, False
+            q = &light
+    else:
+        known = None
+    counters = np.zeros(program.counters + SPARE, np.int64) if q.facets else NO_COUNTERS
+    cdef int64_t[::1] counter = counters
     if extra and len(extra) != len(shelves):
         raise ValueError("there must be extra bitmaps for each shelf")
     for number in range(len(shelves)):
@@ -114,7 +130,7 @@ def search(
             if entered:
                 for number in range(shelves_count(views)):
                     matching = _search_shelf(
-                        q, views[number], pointers + number * program.bitmaps, <uint32_t>number, &best, &counter[0] if program.counters else NULL,
+                        q, views[number], pointers + number * program.bitmaps, <uint32_t>number, &best, &counter[0] if q.facets else NULL,
                         relaxed,
                     )
                     if matching < 0:
@@ -126,7 +142,14 @@ def search(
                     gate.leave()
         if failed:
             raise MemoryError
-        return _told(program, q, total, counters, relaxed, &best) if entered else None
+        if not entered:
+            return None
+        found = _told(program, q, total, counters, relaxed, &best)
+        if known is not None:
+            found.counters, found.relaxed = known
+        elif asked is not None and len(counted) < MOST_COUNTED:
+            counted[asked] = found.counters, found.relaxed
+        return found
     finally:
         free(relaxed)
         free(best.keys)
@@ -182,7 +205,7 @@ cdef Found _told(Program program, const Query* q, int64_t total, counters, const
     cdef int i, key
     cdef tuple keys
     cdef object value
-    found.total, found.counters = total, counters[: program.counters] if program.counters else counters
+    found.total, found.counters = total, counters[: program.counters] if q.facets else counters
     found.relaxed = [relaxed[i] for i in range(q.filters)]
     found.keys, found.ids, found.shelves, found.rows = [], [], [], []
     for i in range(best.size):

@@ -115,7 +115,7 @@ def answer(
 def _found(snapshot: Snapshot, plan: Plan) -> Found | None:
     plan.refuse_if_costly(snapshot)
     extra = tuple([_marked(view, plan) for view in snapshot.views]) if plan.words else ()
-    return search(plan.program, snapshot.shelves, extra, snapshot.gate, snapshot.serial)
+    return search(plan.program, snapshot.shelves, extra, snapshot.gate, snapshot.serial, snapshot.counted)
 
 
 def _marked(view: View, plan: Plan) -> tuple[Bits, ...]:

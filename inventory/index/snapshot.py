@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from core_ext.gate import Gate
 from core_ext.shelf import Shelf
 from inventory.index.segment import View
@@ -20,6 +23,8 @@ class Snapshot(NamedTuple):
     """Keeps searches out while views change in place."""
     serial: int
     """The gate's count of changes: what is read of the views holds as long as it is this."""
+    counted: dict[bytes, tuple[NDArray[np.int64], list[int]]]
+    """Facets and relaxations of searches in this state; the kernel fills it."""
 
     @property
     def is_current(self) -> bool:

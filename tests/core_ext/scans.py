@@ -1,7 +1,8 @@
-"""A search kernel's segments and program as plain lists, and the answer by looking at every row: the kernel's oracle."""
+"""A search kernel's segments and program as plain lists, and the answer by looking at every row: its oracle."""
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -245,13 +246,15 @@ def program_of(asked: Asked, sizes: list[int], relax: bool) -> tuple[Program, li
     return program, [program.facet(column, group, sizes[column]) for column, group in asked.facets]
 
 
-def scanned(plain: Plain, asked: Asked, relax: bool, cuts: Sequence[int] = ()) -> Answer:
+def scanned(
+    plain: Plain, asked: Asked, relax: bool, cuts: Sequence[int] = (), counted: dict[bytes, Any] | None = None
+) -> Answer:
     """The kernel's answer over segments that begin at `cuts`."""
     program, firsts = program_of(asked, plain.sizes, relax)
     edges = [0, *cuts, plain.rows]
-    pieces = list(zip(edges, edges[1:], strict=False))
-    extra = tuple((packed(plain.bitmaps[-1][first:last]),) for first, last in pieces)
-    found = search(program, tuple(shelf(plain, first, last) for first, last in pieces), extra)
+    pieces = list(itertools.pairwise(edges))
+    extra = tuple((packed(plain.bitmaps[-1][first:last]),) for first, last in pieces) if program.bitmaps > 2 else ()
+    found = search(program, tuple(shelf(plain, first, last) for first, last in pieces), extra, counted=counted)
     assert found is not None
     facets = []
     for first, (column, _) in zip(firsts, asked.facets, strict=True):

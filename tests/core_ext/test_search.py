@@ -31,6 +31,9 @@ def test_a_scan_answers_as_the_twin_does(seed: int) -> None:
         assert scanned(plain, asked, relax) == expected
         cuts = sorted(rng.randrange(plain.rows + 1) for _ in range(rng.choice([1, 2, 5])))
         assert scanned(plain, asked, relax, cuts) == expected
+        counted: dict[bytes, object] = {}
+        assert [scanned(plain, asked, relax, cuts, counted) for _ in range(2)] == [expected] * 2
+        assert len(counted) <= 1
 
 
 def test_scans_at_once_do_not_disturb_each_other() -> None:
