@@ -475,3 +475,10 @@ def set_bit(uint64_t[::1] bits not None, Py_ssize_t place, bint value):
         bits[place >> 6] |= <uint64_t>1 << (place & 63)
     else:
         bits[place >> 6] &= ~(<uint64_t>1 << (place & 63))
+
+
+def bit_at(const uint64_t[::1] bits not None, Py_ssize_t place):
+    """Whether a bit is set."""
+    if not 0 <= place < bits.shape[0] * 64:
+        raise IndexError("there is no such bit")
+    return (bits[place >> 6] >> (place & 63)) & 1 != 0

@@ -112,8 +112,8 @@ cdef double _share(const Scan* s, int group) noexcept nogil:
                     met += 1
                     continue
                 for i in range(atom.count):
-                    if s.q.codes[atom.first + i] < view.size:
-                        met += <double>view.counts[s.q.codes[atom.first + i]] / s.shelf.rows
+                    if atom.codes[i] < view.size:
+                        met += <double>view.counts[atom.codes[i]] / s.shelf.rows
             share *= met
     return share
 
@@ -134,7 +134,7 @@ cdef void _blocks_of(const Scan* s, int clause, Py_ssize_t words, uint64_t* live
         if view is NULL or view.present is NULL or atom.count > 64:
             return
         for i in range(atom.count):
-            code = s.q.codes[atom.first + i]
+            code = atom.codes[i]
             if code < view.size:
                 present = view.present + code * words
                 for code in range(words):
@@ -158,7 +158,7 @@ cdef bint _gathered(Scan* s, int at, Py_ssize_t looks) noexcept nogil:
     if view is NULL or view.postings is NULL:
         return True
     for i in range(atom.count):
-        code = s.q.codes[atom.first + i]
+        code = atom.codes[i]
         if code < view.size:
             rows += view.posting_start[code + 1] - view.posting_start[code]
     if rows * (s.last_block - s.first_block) > looks * LOOK_AT_BLOCK * s.shelf.blocks:
@@ -168,7 +168,7 @@ cdef bint _gathered(Scan* s, int at, Py_ssize_t looks) noexcept nogil:
         return False
     s.prepared[at] = bits
     for i in range(atom.count):
-        code = s.q.codes[atom.first + i]
+        code = atom.codes[i]
         if code >= view.size:
             continue
         place, stop = view.posting_start[code], view.posting_start[code + 1]
@@ -355,11 +355,11 @@ cdef const uint64_t* _bitmap(
         return s.prepared[at] + block * WORDS
     view = column_of(s, atom.column)
     if view is NULL:
-        everything[0] = atom.count > 0 and s.q.codes[atom.first] == 0
+        everything[0] = atom.count > 0 and atom.codes[0] == 0
         return NOTHING
     if atom.count != 1:
         return NULL
-    code = s.q.codes[atom.first]
+    code = atom.codes[0]
     if code >= view.size:
         return NOTHING
     if view.flat is not NULL:
@@ -375,12 +375,12 @@ cdef const uint64_t* _bitmap(
     return view.dense + <Py_ssize_t>view.entry_at[entry] * WORDS if view.entry_count[entry] > DENSE else NULL
 
 
-cdef inline bint _wanted(const Query* q, const Atom* atom, uint32_t code) noexcept nogil:
+cdef inline bint _wanted(const Atom* atom, uint32_t code) noexcept nogil:
     cdef int64_t i
-    if atom.table >= 0:
-        return code < atom.size and q.tables[atom.table + code]
+    if atom.table is not NULL:
+        return code < atom.size and atom.table[code]
     for i in range(atom.count):
-        if q.codes[atom.first + i] == code:
+        if atom.codes[i] == code:
             return True
     return False
 
@@ -406,12 +406,12 @@ cdef bint _row_by_row(const Scan* s, Py_ssize_t block, const Atom* atom, uint64_
                 value = value_at(ints, row)
                 holds = (value >= low) & (value <= atom.high)
             elif view.starts is NULL:
-                holds = _wanted(s.q, atom, code_at(view, row))
+                holds = _wanted(atom, code_at(view, row))
             else:
                 holds = False
                 element, stop = view.starts[row], view.starts[row + 1]
                 while element < stop and not holds:
-                    holds = _wanted(s.q, atom, code_at(view, element))
+                    holds = _wanted(atom, code_at(view, element))
                     element += 1
             kept |= <uint64_t>holds << (row & 63)
             word &= word - 1
@@ -469,7 +469,7 @@ cdef void in_range(
 cdef void _codes(const Scan* s, Py_ssize_t block, int rows, const Atom* atom, uint64_t* met) noexcept nogil:
     """Adds the rows that have one of the codes: by the codes' bitmaps and lists, or by a look at every row."""
     cdef const CodeView* view = s.shelf.codes[atom.column]
-    cdef const uint32_t* codes = s.q.codes + atom.first
+    cdef const uint32_t* codes = atom.codes
     cdef Py_ssize_t entry, first, last
     cdef int64_t i
     if view.flat is not NULL:
@@ -481,9 +481,9 @@ cdef void _codes(const Scan* s, Py_ssize_t block, int rows, const Atom* atom, ui
         _look_up(s, view, block * BLOCK, rows, atom, met)
         return
     first, last = view.block_start[block], view.block_start[block + 1]
-    if atom.table >= 0 and (last - first) < 4 * atom.count:
+    if atom.table is not NULL and (last - first) < 4 * atom.count:
         for entry in range(first, last):
-            if view.entry_code[entry] < atom.size and s.q.tables[atom.table + view.entry_code[entry]]:
+            if view.entry_code[entry] < atom.size and atom.table[view.entry_code[entry]]:
                 _add(s, view, entry, met)
         return
     for i in range(atom.count):
@@ -508,8 +508,8 @@ cdef void _look_up(
     cdef const uint8_t* table
     cdef int64_t i
     cdef uint32_t code
-    if atom.table >= 0 and atom.size >= view.size:
-        table = s.q.tables + atom.table
+    if atom.table is not NULL and atom.size >= view.size:
+        table = atom.table
         if view.narrow is not NULL:
             loops.table_u16(view.narrow + first, rows, table, met)
         elif view.broad is not NULL:
@@ -520,7 +520,7 @@ cdef void _look_up(
                     met[i >> 6] |= <uint64_t>1 << (i & 63)
         return
     for i in range(atom.count):
-        code = s.q.codes[atom.first + i]
+        code = atom.codes[i]
         if code >= view.size:
             continue
         if view.narrow is not NULL:

@@ -9,7 +9,7 @@ cdef enum AtomKind:
 
 cdef enum KeyKind:
     BY_NUMBER = 0  # value of a whole-number column; with a guard only where the guard column has the guard code
-    BY_TABLE = 1   # table[at + code] of a code column
+    BY_TABLE = 1   # table[code] of a code column
     BY_SCORE = 2   # number of score clauses that the row meets
 
 cdef enum:
@@ -20,10 +20,12 @@ cdef struct Atom:
     int32_t column
     int64_t low
     int64_t high
-    int64_t first   # CODES: the codes are codes[first] … codes[first + count - 1], ascending
-    int64_t count
-    int64_t table   # CODES: tables[table + code] is 1 for the codes, 0 for all others below `size`; -1 if they are few
+    int64_t count           # CODES: so many codes, ascending
+    const uint32_t* codes
     int64_t size
+    const uint8_t* table    # CODES: 1 for the codes, 0 for all others below `size`; NULL if they are few
+    int64_t codes_at        # where they lie among those that the program keeps itself; -1 if they do not
+    int64_t table_at
 
 cdef struct Facet:
     int32_t column
@@ -37,8 +39,8 @@ cdef struct Key:
     int32_t descending
     int32_t guard
     int64_t guard_code
-    int64_t table
     int64_t size
+    const int64_t* table
 
 cdef struct Query:
     int32_t groups
@@ -55,11 +57,8 @@ cdef struct Query:
     const int32_t* filter_start     # clauses of filter f: a row passes if it meets all of them
     const int32_t* clause_start     # atoms of clause c: a row meets it if one of them holds
     const Atom* atom
-    const uint32_t* codes
-    const uint8_t* tables
     const Facet* facet
     const Key* key
-    const int64_t* key_tables
     const int64_t* cursor
     uint8_t cursor_id[16]
 
@@ -69,6 +68,13 @@ cdef struct Grown:
     Py_ssize_t used
     Py_ssize_t room
 
+cdef class CodeSet:
+    cdef readonly Py_ssize_t size
+    cdef readonly object table
+    cdef readonly object codes
+    cdef const uint8_t[::1] _table
+    cdef const uint32_t[::1] _codes
+
 cdef class Program:
     cdef Query query
     cdef readonly Py_ssize_t limit
@@ -76,7 +82,8 @@ cdef class Program:
     cdef readonly Py_ssize_t bitmaps   # bitmaps that a segment must bring
     cdef readonly Py_ssize_t columns   # code columns that the program can name
     cdef readonly Py_ssize_t ints      # whole-number columns that a segment must bring
-    cdef Grown _groups, _filters, _clauses, _atoms, _codes, _tables, _facets, _keys, _key_tables, _cursor
+    cdef Grown _groups, _filters, _clauses, _atoms, _codes, _tables, _facets, _keys, _cursor
+    cdef list _held
     cdef bint _scored
     cdef Query* ready(self) except NULL
     cdef bytes asked(self)

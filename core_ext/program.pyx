@@ -4,6 +4,8 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
 from libc.stdlib cimport free, qsort, realloc
 from libc.string cimport memcpy, memset
 
+import numpy as np
+
 
 cdef char* _grow(Grown* array, Py_ssize_t size) except NULL:
     """Room for `size` more bytes at the end of the array, taken at once."""
@@ -30,6 +32,17 @@ cdef int _ascending(const void* a, const void* b) noexcept nogil:
     return (x > y) - (x < y)
 
 
+cdef class CodeSet:
+    """Codes that many programs want, found once: `table` has a byte for each code, 1 if it is one of them, else 0."""
+
+    def __init__(self, const uint8_t[::1] table not None):
+        if table.shape[0] < 1 or np.asarray(table).max() > 1:
+            raise ValueError("a byte of the table is neither 0 nor 1")
+        self.size, self.table, self._table = table.shape[0], table.base, table
+        self.codes = np.flatnonzero(np.asarray(table)).astype(np.uint32)
+        self._codes = self.codes
+
+
 cdef class Program:
     """A query; built by one thread, then used by any number of searches at once.
 
@@ -43,6 +56,7 @@ cdef class Program:
         if not 0 <= limit <= 1 << 20:
             raise ValueError("limit must be between 0 and 2**20")
         self.limit, self.query.relax, self.query.apart = limit, relax, relax
+        self._held = []
 
     def __dealloc__(self):
         free(self._groups.at)
@@ -53,7 +67,6 @@ cdef class Program:
         free(self._tables.at)
         free(self._facets.at)
         free(self._keys.at)
-        free(self._key_tables.at)
         free(self._cursor.at)
 
     def group(self):
@@ -102,7 +115,7 @@ cdef class Program:
             raise ValueError("an atom needs a clause and a column")
         cdef Atom* atom = <Atom*>_grow(&self._atoms, sizeof(Atom))
         memset(atom, 0, sizeof(Atom))
-        atom.kind, atom.column, atom.table = kind, <int32_t>column, -1
+        atom.kind, atom.column, atom.codes_at, atom.table_at = kind, <int32_t>column, -1, -1
         self.query.atoms += 1
         return atom
 
@@ -122,38 +135,22 @@ cdef class Program:
         if count > 1:
             qsort(held, count, sizeof(uint32_t), _ascending)
         cdef Atom* atom = self._atom(CODES, column)
-        atom.first, atom.count, atom.size = self._codes.used // <Py_ssize_t>sizeof(uint32_t) - count, count, size
+        atom.count, atom.size = count, size
+        atom.codes_at = self._codes.used - count * <Py_ssize_t>sizeof(uint32_t)
         if count > FEW:
-            atom.table = self._tables.used
+            atom.table_at = self._tables.used
             table = <uint8_t*>_grow(&self._tables, size)
             memset(table, 0, size)
             for i in range(count):
                 table[held[i]] = 1
         self.columns = max(self.columns, column + 1)
 
-    def table(self, Py_ssize_t column, const uint8_t[::1] table not None):
-        """The atom "has a code whose byte in the table is 1"; bytes are 0 or 1, codes beyond it have 0."""
-        cdef Py_ssize_t size = table.shape[0], count = 0, i
-        cdef uint8_t* kept
-        cdef uint32_t* held
-        if size < 1:
-            raise ValueError("size must be between 1 and 2**31")
-        for i in range(size):
-            if table[i] > 1:
-                raise ValueError("a byte of the table is neither 0 nor 1")
-            count += table[i]
-        held = <uint32_t*>_grow(&self._codes, count * sizeof(uint32_t)) if count else NULL
+    def code_set(self, Py_ssize_t column, CodeSet wanted not None):
+        """The atom "has one of the codes of the set"; codes beyond its table are none of them."""
         cdef Atom* atom = self._atom(CODES, column)
-        atom.first, atom.count, atom.size = self._codes.used // <Py_ssize_t>sizeof(uint32_t) - count, count, size
-        count = 0
-        for i in range(size):
-            if table[i]:
-                held[count] = <uint32_t>i
-                count += 1
-        if count > FEW:
-            atom.table = self._tables.used
-            kept = <uint8_t*>_grow(&self._tables, size)
-            memcpy(kept, &table[0], size)
+        atom.count, atom.size, atom.table = wanted._codes.shape[0], wanted.size, &wanted._table[0]
+        atom.codes = &wanted._codes[0] if atom.count else NULL
+        self._held.append(wanted)
         self.columns = max(self.columns, column + 1)
 
     def range(self, Py_ssize_t column, int64_t low, int64_t high):
@@ -200,13 +197,12 @@ cdef class Program:
         self.columns = max(self.columns, guard + 1)
 
     def by_table(self, Py_ssize_t column, const int64_t[::1] table not None, bint descending):
-        """Sort key: the table's number for the row's code; 2**63 - 1 is absent."""
+        """Sort key: the table's number for the row's code; 2**63 - 1 is absent. The table must not change any more."""
         if table.shape[0] < 1:
             raise ValueError("a sort key by table needs a table")
         cdef Key* key = self._key(BY_TABLE, column, descending)
-        key.size, key.table = table.shape[0], self._key_tables.used // <Py_ssize_t>sizeof(int64_t)
-        cdef char* kept = _grow(&self._key_tables, table.shape[0] * sizeof(int64_t))
-        memcpy(kept, &table[0], table.shape[0] * sizeof(int64_t))
+        key.size, key.table = table.shape[0], &table[0]
+        self._held.append(table.base)
         self.columns = max(self.columns, column + 1)
 
     def by_score(self, bint descending):
@@ -236,6 +232,7 @@ cdef class Program:
     cdef Query* ready(self) except NULL:
         """The query, its arrays closed; ValueError if there is no scope or a facet leaves out a group that is not."""
         cdef Query* q = &self.query
+        cdef Atom* atom
         cdef int i
         if not q.groups or not q.filters:
             raise ValueError("a program needs a scope")
@@ -250,24 +247,38 @@ cdef class Program:
         _note(&self._filters, q.score_first)
         _note(&self._clauses, q.atoms)
         q.filter_start, q.clause_start = <const int32_t*>self._filters.at, <const int32_t*>self._clauses.at
-        q.atom, q.codes, q.tables = <const Atom*>self._atoms.at, <const uint32_t*>self._codes.at, <const uint8_t*>self._tables.at
-        q.facet, q.key = <const Facet*>self._facets.at, <const Key*>self._keys.at
-        q.key_tables, q.cursor = <const int64_t*>self._key_tables.at, <const int64_t*>self._cursor.at
+        q.atom, q.facet = <const Atom*>self._atoms.at, <const Facet*>self._facets.at
+        q.key, q.cursor = <const Key*>self._keys.at, <const int64_t*>self._cursor.at
+        for i in range(q.atoms):
+            atom = <Atom*>self._atoms.at + i
+            if atom.codes_at >= 0:
+                atom.codes = <const uint32_t*>(self._codes.at + atom.codes_at)
+            if atom.table_at >= 0:
+                atom.table = <const uint8_t*>(self._tables.at + atom.table_at)
         q.group_start = <const int32_t*>self._groups.at
         return q
 
     cdef bytes asked(self):
         """What is counted over what: the same for programs that differ only in order and page. `ready` came before."""
         cdef const Query* q = &self.query
-        cdef Py_ssize_t atoms = q.clause_start[q.score_first]
+        cdef const Atom* atom
         cdef int32_t head[5]
+        cdef int64_t told[5]
+        cdef list parts
+        cdef int i
         head[:] = [q.groups, q.filters, q.score_first, q.facets, q.relax]
-        return b"".join((
+        parts = [
             (<char*>head)[: sizeof(head)],
             (<char*>q.group_start)[: (q.groups + 1) * sizeof(int32_t)],
             (<char*>q.filter_start)[: (q.filters + 1) * sizeof(int32_t)],
             (<char*>q.clause_start)[: (q.score_first + 1) * sizeof(int32_t)],
-            (<char*>q.atom)[: atoms * sizeof(Atom)] if atoms else b"",
-            (<char*>q.codes)[: self._codes.used] if self._codes.used else b"",
-            (<char*>q.facet)[: q.facets * sizeof(Facet)] if q.facets else b"",
-        ))
+        ]
+        if q.facets:
+            parts.append((<char*>q.facet)[: q.facets * sizeof(Facet)])
+        for i in range(q.clause_start[q.score_first]):
+            atom = q.atom + i
+            told[:] = [atom.kind, atom.column, atom.low, atom.high, atom.count]
+            parts.append((<char*>told)[: sizeof(told)])
+            if atom.count:
+                parts.append((<char*>atom.codes)[: atom.count * sizeof(uint32_t)])
+        return b"".join(parts)

@@ -491,7 +491,7 @@ cdef inline int64_t _key(const Scan* s, Py_ssize_t row, int key) noexcept nogil:
                 return INT64_MAX
     elif q.key[key].kind == BY_TABLE:
         codes = s.shelf.codes[q.key[key].column] if q.key[key].column < s.shelf.code_columns else NULL
-        value = q.key_tables[q.key[key].table + (0 if codes is NULL else <int64_t>code_at(codes, row))]
+        value = q.key[key].table[0 if codes is NULL else code_at(codes, row)]
         if value == INT64_MAX:
             return INT64_MAX
     else:

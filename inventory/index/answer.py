@@ -141,7 +141,7 @@ def _items(snapshot: Snapshot, plan: Plan, shelves: list[int], rows: list[int]) 
     instead: dict[int, bytes] = {}
     for number in set(shelves):
         segment = views[number].segment
-        fragments[number] = Fragments(*segment.fragments, segment.cuts)
+        fragments[number] = segment.written
         if segment.changed:
             for place, row in enumerate(rows):
                 if shelves[place] == number and row in segment.changed:

@@ -63,7 +63,7 @@ def available(snapshot: Snapshot, plan: Plan, tuples: Tuples) -> Available | Non
         wanted = matching(plan.program, view.shelf, snapshot.gate, snapshot.serial)
         if wanted is None:
             return None
-        places = segment.codes[PLACE] if PLACE < len(segment.codes) else None
+        places = segment.codes[PLACE] if len(segment.codes) > PLACE else None
         answers.ask(number, segment.runs, wanted, places, segment.ids.ids, low, high, points, vectors)
     distances = 2 * EARTH_KM * np.arcsin(np.minimum(np.sqrt(answers.squares) / 2, 1.0))
     distances[answers.shelves < 0] = np.nan

@@ -61,7 +61,13 @@ class NumberIndex(NamedTuple):
 
     def moved(self, places: NDArray[np.int64], rows: int) -> NumberIndex:
         """The same for other row numbers below `rows`: places[row] is the new one, -1 for a row that is dropped."""
-        return self.joined([(self, places)], rows)
+        if len(places) != rows or not rows or places.min() < 0 or places.max() >= rows:
+            return self.joined([(self, places)], rows)
+        width = self.rows.shape[1]
+        wide = np.zeros((len(self.rows), 4), np.uint8)
+        wide[:, :width] = self.rows
+        now = places[wide.view("<u4").reshape(-1)].astype("<u4")
+        return self._replace(rows=np.ascontiguousarray(now.view(np.uint8).reshape(-1, 4)[:, :width]))
 
     @classmethod
     def joined(cls, parts: Sequence[tuple[NumberIndex, NDArray[np.int64]]], rows: int) -> NumberIndex:

@@ -3,28 +3,18 @@
 from __future__ import annotations
 
 import functools
-import itertools
 from collections.abc import Collection
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core_ext.geo import Points
+from core_ext.program import CodeSet
 from inventory.index.dictionary import Codes
 
 KEPT_CIRCLES = 128
 KEPT_ORDERS = 16
 """People refine a search around one place: so many of the latest are kept, about 3 and 24 kB each at 3,000 places."""
-
-
-class Circle(NamedTuple):
-    """Which places lie within a radius of a point."""
-
-    key: int
-    """Another number for every circle that is made."""
-    within: NDArray[np.uint8]
-    """By code of the place: 1 or 0; 0 for "no point"."""
 
 
 class Places(Codes[tuple[float, float]]):
@@ -33,7 +23,6 @@ class Places(Codes[tuple[float, float]]):
     def __init__(self) -> None:
         super().__init__()
         self._points = Points()
-        self._numbers = itertools.count()
         self._circles = functools.lru_cache(KEPT_CIRCLES)(self._circle)
         self._orders = functools.lru_cache(KEPT_ORDERS)(self._points.keys)
 
@@ -48,12 +37,12 @@ class Places(Codes[tuple[float, float]]):
             return 0
         return self.code((latitude, longitude))
 
-    def circle(self, latitude: float, longitude: float, radius_km: float) -> Circle:
-        """The places that are not farther from a point than the radius."""
+    def circle(self, latitude: float, longitude: float, radius_km: float) -> CodeSet:
+        """The codes of the places that are not farther from a point than the radius."""
         return self._circles(latitude, longitude, radius_km, len(self._points))
 
-    def _circle(self, latitude: float, longitude: float, radius_km: float, size: int) -> Circle:
-        return Circle(next(self._numbers), self._points.within(latitude, longitude, radius_km, size))
+    def _circle(self, latitude: float, longitude: float, radius_km: float, size: int) -> CodeSet:
+        return CodeSet(self._points.within(latitude, longitude, radius_km, size))
 
     def keys(self, latitude: float, longitude: float) -> NDArray[np.int64]:
         """By code of the place a number that orders as its distance from a point; 2**63 - 1 for "no point"."""

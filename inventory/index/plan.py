@@ -220,8 +220,7 @@ class Plan:
     def _within(self, near: Near) -> None:
         if near.radius_km is not None:
             self._open("near")
-            circle = self._vocabulary.places.circle(near.latitude, near.longitude, near.radius_km)
-            self.program.table(PLACE, circle.within)
+            self.program.code_set(PLACE, self._vocabulary.places.circle(near.latitude, near.longitude, near.radius_km))
 
     def _text(self, text: str) -> None:
         if not sound(text):

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core_ext import strings
-from core_ext.columns import BLOCK_ROWS, CodeColumn, IntColumn, gather_lists, set_bit
+from core_ext.columns import BLOCK_ROWS, CodeColumn, IntColumn, bit_at, gather_lists, set_bit
 from core_ext.ids import Ids
+from core_ext.page import Fragments
 from core_ext.runs import Runs
 from core_ext.shelf import Shelf
 from inventory.index.fragments import with_status
-from inventory.index.table import Numbers, RowTable, Words, joined, take
+from inventory.index.table import Numbers, RowTable, joined, take
 from inventory.index.vocabulary import COLUMN, INT, OPTIONS, PLACE, Vocabulary
 from inventory.vehicle_row import OFFERED
 
@@ -26,23 +25,6 @@ ORDERED = ("price_minor", "odometer_km", "in_stock_since", "model_year")
 STATUS = COLUMN["status"]
 SORTED = (("make", 14), ("model", 18), ("trim", 20), ("exterior_color", 12))
 """What rows are sorted by, and how many bits of the value's class the sort key has room for."""
-
-
-class WordIndex(NamedTuple):
-    """Words in order, for look-up by prefix."""
-
-    words: Words
-    order: Numbers
-
-    @classmethod
-    def of(cls, words: Words) -> WordIndex:
-        """Sorts the words."""
-        return cls(words, strings.sort(*words.texts))
-
-    def mark(self, prefix: str, bits: Bits) -> None:
-        """Sets the bits of the rows that have a word beginning so."""
-        first, last = strings.with_prefix(*self.words.texts, self.order, prefix.encode())
-        strings.set_bits(bits, self.order, self.words.rows, first, last)
 
 
 class Segment:
@@ -71,11 +53,11 @@ class Segment:
                 self.ints[INT[name]].ordered(by_id)
         self.fragments = table.fragments
         self.cuts = table.cuts
-        self.open_words = WordIndex.of(table.open_words)
-        self.guarded_words = WordIndex.of(table.guarded_words)
+        self.open_words = table.open_words
+        self.guarded_words = table.guarded_words
         self.changed: dict[int, tuple[str, int]] = {}
         """Status and version of the rows where they are no longer those of the fragment."""
-        self._spellings: dict[tuple[int, str], NDArray[np.int64]] = {}
+        self.written = Fragments(*table.fragments, table.cuts)
 
     def fragment(self, row: int, guarded: bool) -> tuple[bytes, bytes]:
         """The row's JSON: what all see, and the guarded tail (empty for a guarded audience)."""
@@ -103,33 +85,13 @@ class Segment:
         chosen: Numbers = rows[(flags[rows >> 6] >> (rows & 63).astype(np.uint64)) & np.uint64(1) == 1]
         return chosen
 
-    def spellings(self, column: int, kind: str) -> NDArray[np.int64]:
-        """How many rows of a class have each code, dead rows included. Counted once, then kept."""
-        counts = self._spellings.get((column, kind))
-        if counts is None:
-            rows = self.of_kind(np.arange(self.rows, dtype=np.uint32), kind)
-            found = self.codes[column] if column < len(self.codes) else None
-            counts = np.bincount(self.codes_of(column, rows), minlength=1 if found is None else found.size)
-            self._spellings[column, kind] = counts
-        return counts
-
     def change_status(self, row: int, code: int, status: str, version: int) -> None:
         """Gives a row another status in place; readers are kept out by the caller."""
         column = self.codes[STATUS]
         assert column is not None
-        if self._spellings:
-            self._weigh(row, -1)
         column.change(row, code)
-        set_bit(self.offered, row, code in self.offered_codes and bool(int(self.shown[row >> 6]) >> (row & 63) & 1))
+        set_bit(self.offered, row, code in self.offered_codes and bit_at(self.shown, row))
         self.changed[row] = (status, version)
-        if self._spellings:
-            self._weigh(row, 1)
-
-    def _weigh(self, row: int, weight: int) -> None:
-        """Adds a row to the spellings counted so far, or takes it away."""
-        rows = np.array([row], np.uint32)
-        for (column, kind), counts in self._spellings.items():
-            counts[self.codes_of(column, self.of_kind(rows, kind))] += weight
 
     def table(self, rows: Numbers) -> RowTable:
         """The given rows taken apart again."""
@@ -159,8 +121,8 @@ class Segment:
             ids=self.ids.ids,
             fragments=fragments,
             cuts=cuts,
-            open_words=self.open_words.words,
-            guarded_words=self.guarded_words.words,
+            open_words=self.open_words,
+            guarded_words=self.guarded_words,
         )
         return take(whole, rows)
 
@@ -186,7 +148,7 @@ class View:
 
     def is_live(self, row: int) -> bool:
         """Whether a row is alive."""
-        return bool((int(self.live[row >> 6]) >> (row & 63)) & 1)
+        return bit_at(self.live, row)
 
     def kill(self, rows: Sequence[int]) -> None:
         """Ends rows, so far as they are alive."""

@@ -25,16 +25,13 @@ class Snapshot(NamedTuple):
     """The gate's count of changes: what is read of the views holds as long as it is this."""
     counted: dict[bytes, tuple[NDArray[np.int64], list[int]]]
     """Facets and relaxations of searches in this state; the kernel fills it."""
+    shelves: tuple[Shelf, ...]
+    """The views as the kernel reads them."""
 
     @property
     def is_current(self) -> bool:
         """Whether nothing has changed since the snapshot was taken."""
         return self.gate.serial == self.serial
-
-    @property
-    def shelves(self) -> tuple[Shelf, ...]:
-        """The views as the kernel reads them."""
-        return tuple([view.shelf for view in self.views])
 
     @property
     def rows(self) -> int:

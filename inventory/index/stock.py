@@ -64,6 +64,7 @@ class StockIndex:
         """`secret` signs cursors; `currency` holds where criteria name none; `known_attributes`: the catalogue's."""
         self.known_attributes = known_attributes
         self._secret, self._currency, self._today = secret, currency, today
+        self._set = Setting(secret, currency, today(), known_attributes)
         self._gate = Gate()
         self._writing = threading.RLock()
         self._merging = threading.Lock()
@@ -71,7 +72,7 @@ class StockIndex:
         """Segments that a running merge has taken up: they are not compacted meanwhile."""
         self._restless: list[tuple[bytes, str, int]] = []
         """Statuses that changed in place while a merge was running."""
-        self._snapshot = Snapshot((), Vocabulary(), "", self._gate, self._gate.serial, {})
+        self._snapshot = Snapshot((), Vocabulary(), "", self._gate, self._gate.serial, {}, ())
 
     def load(self, rows: Sequence[VehicleRow], as_of: str = "") -> None:
         """Replaces everything. About 40 µs a row; of rows with one id the last stands."""
@@ -207,7 +208,10 @@ class StockIndex:
         return self._snapshot.as_of
 
     def _setting(self) -> Setting:
-        return Setting(self._secret, self._currency, self._today(), self.known_attributes)
+        today = self._today()
+        if self._set.today != today or self._set.known_attributes is not self.known_attributes:
+            self._set = Setting(self._secret, self._currency, today, self.known_attributes)
+        return self._set
 
     def _read(self, look: Callable[[Snapshot], T | None]) -> T:
         """What `look` finds in one state; it answers None where a change came between."""
@@ -223,7 +227,9 @@ class StockIndex:
 
     def _publish(self, views: tuple[View, ...], vocabulary: Vocabulary, as_of: str) -> None:
         """Makes a state the present one; called inside the gate."""
-        self._snapshot = Snapshot(views, vocabulary, as_of, self._gate, self._gate.serial, {})
+        before = self._snapshot
+        shelves = before.shelves if views is before.views else tuple([view.shelf for view in views])
+        self._snapshot = Snapshot(views, vocabulary, as_of, self._gate, self._gate.serial, {}, shelves)
 
     def _sorted_out(self, rows: Iterable[VehicleRow]) -> tuple[list[tuple[View, int, VehicleRow]], list[VehicleRow]]:
         """Rows of which only status and version are new, with their places, and all others."""

@@ -12,6 +12,7 @@ from core_ext import strings
 from core_ext.columns import ABSENT, gather_lists
 from inventory.index import bands
 from inventory.index.fragments import render
+from inventory.index.numbers import NumberIndex, Texts
 from inventory.index.vocabulary import (
     INT_COLUMNS,
     MODEL_YEAR,
@@ -21,7 +22,7 @@ from inventory.index.vocabulary import (
     TEXT_COLUMNS,
     Vocabulary,
 )
-from inventory.index.words import fold, words_of
+from inventory.index.words import fold
 from inventory.vehicle_row import VehicleRow
 
 Numbers = NDArray[np.uint32]
@@ -71,19 +72,6 @@ class Arena(NamedTuple):
         return cls(np.concatenate([a.blob for a in arenas]), np.concatenate([*starts, shifts[-1:]]).astype(np.int64))
 
 
-class Words(NamedTuple):
-    """Words of listing numbers and other numbers of single cars, with the row that each belongs to."""
-
-    texts: Arena
-    rows: Numbers
-
-    def moved(self, places: NDArray[np.int64]) -> Words:
-        """The words of the rows that are kept: places[row] is the row's new number, -1 for none."""
-        rows = places[self.rows]
-        kept = np.flatnonzero(rows >= 0).astype(np.uint32)
-        return Words(self.texts.take(kept), rows[kept].astype(np.uint32))
-
-
 class RowTable(NamedTuple):
     """Columns of equal length; nothing is sorted or packed yet."""
 
@@ -101,8 +89,10 @@ class RowTable(NamedTuple):
     fragments: Arena
     cuts: Numbers
     """Where the guarded tail of each fragment begins."""
-    open_words: Words
-    guarded_words: Words
+    open_words: NumberIndex
+    """Of listing numbers."""
+    guarded_words: NumberIndex
+    """Of VINs, registration and stock numbers."""
 
 
 def encode(rows: Sequence[VehicleRow], vocabulary: Vocabulary) -> RowTable:
@@ -130,8 +120,8 @@ def encode(rows: Sequence[VehicleRow], vocabulary: Vocabulary) -> RowTable:
         ids=ids_of([row.id for row in rows]),
         fragments=Arena.of([head + tail for head, tail in rendered]),
         cuts=_array([len(head) for head, _ in rendered]),
-        open_words=_words([(row.listing_number,) for row in rows]),
-        guarded_words=_words(guarded),
+        open_words=NumberIndex.of(len(rows), Texts.of([(row.listing_number,) for row in rows])),
+        guarded_words=NumberIndex.of(len(rows), Texts.of(guarded)),
     )
 
 
@@ -205,17 +195,6 @@ def _ints(rows: Sequence[VehicleRow]) -> tuple[NDArray[np.int64], ...]:
     return tuple(np.array([ABSENT if value is None else value for value in column], np.int64) for column in columns)
 
 
-def _words(texts: Sequence[tuple[str | None, ...]]) -> Words:
-    """Every word of each row's numbers."""
-    found: list[bytes] = []
-    rows: list[int] = []
-    for at, numbers in enumerate(texts):
-        words = {word for number in numbers if number for word in words_of(number)}
-        found.extend(word.encode() for word in words)
-        rows.extend([at] * len(words))
-    return Words(Arena.of(found), _array(rows))
-
-
 def take(table: RowTable, order: Numbers) -> RowTable:
     """The rows in `order`, in that order."""
     places = np.full(table.rows, -1, np.int64)
@@ -232,19 +211,21 @@ def take(table: RowTable, order: Numbers) -> RowTable:
         ids=table.ids[order],
         fragments=table.fragments.take(order),
         cuts=table.cuts[order],
-        open_words=table.open_words.moved(places),
-        guarded_words=table.guarded_words.moved(places),
+        open_words=table.open_words.moved(places, len(order)),
+        guarded_words=table.guarded_words.moved(places, len(order)),
     )
 
 
 def joined(tables: Sequence[RowTable]) -> RowTable:
     """All rows of several tables, one table after the other."""
     shifts = np.cumsum([0, *(table.rows for table in tables)])
+    rows = int(shifts[-1])
+    places = [np.arange(t.rows, dtype=np.int64) + shift for t, shift in zip(tables, shifts[:-1], strict=True)]
     columns = {number for table in tables for number in table.codes}
     option_shifts = np.cumsum([0, *(len(table.options) for table in tables)])
     starts = [t.option_starts[:-1] + shift for t, shift in zip(tables, option_shifts[:-1], strict=True)]
     return RowTable(
-        rows=int(shifts[-1]),
+        rows=rows,
         codes={
             number: np.concatenate([t.codes.get(number, np.zeros(t.rows, np.uint32)) for t in tables])
             for number in columns
@@ -257,11 +238,6 @@ def joined(tables: Sequence[RowTable]) -> RowTable:
         ids=np.concatenate([t.ids for t in tables]),
         fragments=Arena.joined([t.fragments for t in tables]),
         cuts=np.concatenate([t.cuts for t in tables]),
-        open_words=_joined_words([t.open_words for t in tables], shifts),
-        guarded_words=_joined_words([t.guarded_words for t in tables], shifts),
+        open_words=NumberIndex.joined([(t.open_words, p) for t, p in zip(tables, places, strict=True)], rows),
+        guarded_words=NumberIndex.joined([(t.guarded_words, p) for t, p in zip(tables, places, strict=True)], rows),
     )
-
-
-def _joined_words(words: Sequence[Words], shifts: NDArray[np.int64]) -> Words:
-    rows = [one.rows + np.uint32(shift) for one, shift in zip(words, shifts[:-1], strict=True)]
-    return Words(Arena.joined([one.texts for one in words]), np.concatenate(rows).astype(np.uint32))

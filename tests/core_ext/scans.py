@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core_ext.columns import ABSENT, CodeColumn, IntColumn
-from core_ext.program import Program
+from core_ext.program import CodeSet, Program
 from core_ext.search import search
 from core_ext.shelf import Shelf
 
@@ -218,7 +218,8 @@ def program_of(asked: Asked, sizes: list[int], relax: bool) -> tuple[Program, li
             if kind == CODES and len(low) % 2:
                 program.codes(column, low, sizes[column])
             elif kind == CODES:
-                program.table(column, np.array([code in low for code in range(sizes[column])], np.uint8))
+                table = np.array([code in low for code in range(sizes[column])], np.uint8)
+                program.code_set(column, CodeSet(table))
             elif kind == RANGE:
                 program.range(column, low, high)
             else:

@@ -11,7 +11,7 @@ import pytest
 
 from core_ext.columns import ABSENT, CodeColumn, IntColumn
 from core_ext.gate import Gate
-from core_ext.program import Program
+from core_ext.program import CodeSet, Program
 from core_ext.search import search
 from core_ext.shelf import Shelf
 from tests.core_ext.scans import Answer, plainly, random_asked, random_plain, scanned
@@ -69,8 +69,8 @@ WRONG_STEPS: list[Callable[[Program], object]] = [
     lambda made: made.codes(0, [-1], 3),
     lambda made: made.codes(-1, [0], 3),
     lambda made: made.codes(0, [], 0),
-    lambda made: made.table(0, np.array([0, 2], np.uint8)),
-    lambda made: made.table(0, np.zeros(0, np.uint8)),
+    lambda made: made.code_set(0, CodeSet(np.array([0, 2], np.uint8))),
+    lambda made: made.code_set(0, CodeSet(np.zeros(0, np.uint8))),
     lambda made: made.range(-1, 0, 1),
     lambda made: made.bitmap(-1),
     lambda made: made.facet(0, 0, 3),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import AsyncIterator
 from datetime import date
 from typing import Any
 from uuid import UUID
 
 import asyncpg
+import msgspec
 import pytest
 
 from core_ext.copy import ABSENT
@@ -16,9 +18,12 @@ from domain.kit.money import Money
 from domain.kit.policy import Principal
 from domain.kit.store import Context
 from inventory import loading
+from inventory.criteria import RANGE_FACETS, VALUE_FACETS, Criteria, Near, SearchRequest, Sort
 from inventory.follower import rows
-from inventory.index.columns import Columns
+from inventory.index import EVERYTHING, GUEST, StockIndex
+from inventory.index.columns import Columns, table_of
 from inventory.index.fragments import render
+from inventory.index.vocabulary import Vocabulary
 from inventory.records import Location, StockEntry, Vehicle
 from inventory.vehicle_row import VehicleRow
 from service.demo import world
@@ -28,6 +33,7 @@ from service.ops.progress import Progress
 
 pytestmark = pytest.mark.postgres_versions
 SYNC = Principal("SYSTEM", client_id="dms", scopes=frozenset({"inventory.sync"}))
+TODAY = functools.partial(date, 2026, 11, 20)
 CODED = [name for name, kind in loading.FIELDS.items() if kind == "code"]
 
 
@@ -88,7 +94,35 @@ def expected(row: VehicleRow, columns: Columns) -> dict[str, Any]:
     }
 
 
+def answers(index: StockIndex, currency: str) -> list[object]:
+    """What an index says of all its cars, with every facet, to staff, guests and by each kind of number."""
+    found: list[object] = []
+    for audience in (EVERYTHING, GUEST):
+        for text in (None, "v-0", "1hg", "fc", "s", "second"):
+            page = index.search(
+                SearchRequest(
+                    criteria=Criteria(status=[], text=text, currency=currency, near=Near(40.0, -74.0)),
+                    sort=[Sort("distance", "asc"), Sort("price", "desc")],
+                    facets=[*VALUE_FACETS, *RANGE_FACETS, "attributes.seats", "attributes.on"],
+                    facet_limit=200,
+                    limit=200,
+                    relaxations=True,
+                ),
+                audience,
+            )
+            found.append((page.total, bytes(msgspec.json.encode((page.items, page.facets, page.relaxations)))))
+    return found
+
+
 def check(columns: Columns, stock: list[VehicleRow]) -> None:
+    vocabulary, secret = Vocabulary(), b"x" * 32
+    built, loaded = StockIndex(secret=secret, today=TODAY), StockIndex(secret=secret, today=TODAY)
+    table = table_of(columns, vocabulary)
+    vocabulary.index_words()
+    built.take(table if table.rows else None, vocabulary, "")
+    loaded.load(stock)
+    for currency in ("USD", "EUR", "JPY"):
+        assert answers(built, currency) == answers(loaded, currency)
     assert len(columns.ids) == len(stock)
     place = {UUID(bytes=key.tobytes()): row for row, key in enumerate(columns.ids)}
     for row in stock:
