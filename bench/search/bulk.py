@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,7 +40,10 @@ class Available(NamedTuple):
 class Bulk(Searcher, Protocol):
     """A peer that answers tuples."""
 
-    def available(self, tuples: Tuples) -> Available:
+    def questions(self, tuples: Tuples) -> Any:
+        """Puts tuples into the peer's words; not timed."""
+
+    def available(self, questions: Any) -> Available:
         """All of them at once; timed."""
 
 
@@ -48,7 +51,10 @@ class Bulk(Searcher, Protocol):
 class Changing(Searcher, Protocol):
     """A peer whose vehicles change."""
 
-    def change_status(self, number: int, status: int) -> None:
+    def vehicle(self, number: int) -> Any:
+        """Names a vehicle in the peer's words; not timed."""
+
+    def change_status(self, vehicle: Any, status: int) -> None:
         """When it returns, the next search sees it; timed."""
 
 
@@ -92,10 +98,11 @@ def _kilometres(squares: NDArray[np.float64]) -> NDArray[np.float64]:
 def time_bulk(peer: Bulk, asked: Tuples, expected: Available, rounds: int = 5) -> float:
     """Median CPU milliseconds of all tuples; Wrong if an answer is."""
     spent = []
+    questions = peer.questions(asked)
     for _ in range(rounds + 1):
         gc.collect()
         started = peer.cpu()
-        found = peer.available(asked)
+        found = peer.available(questions)
         spent.append(peer.cpu() - started)
         if not np.array_equal(found.counts, expected.counts):
             raise Wrong(f"{peer.name} counts other vehicles in bulk than numpy does")
@@ -114,12 +121,13 @@ def time_changes(peer: Changing, stock: Stock, count: int = 200) -> float:
         query = Query("one lot", {"location_id": (lot,)}, sort="in_stock_since", descending=True)
         prepared = peer.prepare(query)
         before = peer.answer(query, peer.search(prepared)).total
+        vehicle = peer.vehicle(number)
         started = peer.cpu()
-        peer.change_status(number, RESERVED)
+        peer.change_status(vehicle, RESERVED)
         spent.append(peer.cpu() - started)
         if peer.answer(query, peer.search(prepared)).total != before - 1:
             raise Wrong(f"{peer.name} does not see a change of status in the next search")
-        peer.change_status(number, IN_STOCK)
+        peer.change_status(vehicle, IN_STOCK)
     return max(float(np.median(spent)) - overhead_ns(peer), 0.0) / 1e3
 
 

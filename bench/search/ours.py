@@ -12,7 +12,7 @@ from bench.search.bulk import CLUSTERING, Available, Tuples
 from bench.search.filling import Filled, id_of, number_of
 from bench.search.searcher import Bucket, InProcess, dense
 from bench.search.shapes import LIMIT, Answer, Query
-from bench.search.stock import FACETS, FIRST_YEAR, Stock, distances_km
+from bench.search.stock import FACETS, FIRST_YEAR, Points, Stock, distances_km
 from inventory.criteria import RANGE_FACETS, Criteria, FacetCount, Near, Range, SearchRequest, Sort
 from inventory.index import EVERYTHING
 from inventory.vehicle_row import STATUSES
@@ -66,15 +66,23 @@ class Ours(InProcess):
         """Our methods that the index cannot serve, with the method that it lacks."""
         return {ours: method for ours, method in _METHODS.items() if not hasattr(self.index, method)}
 
-    def available(self, tuples: Tuples) -> Available:
-        """All tuples in one call: texts by column, points, and whose eyes."""
+    def questions(self, tuples: Tuples) -> tuple[dict[str, list[str]], Points]:
+        """Texts by column, and points."""
         texts = {name: [self.stock.values[name][code] for code in tuples.codes[name].tolist()] for name in CLUSTERING}
-        counts, kilometres = getattr(self.index, _METHODS["available"])(texts, tuples.points, EVERYTHING)
+        return texts, tuples.points
+
+    def available(self, questions: tuple[dict[str, list[str]], Points]) -> Available:
+        """All in one call."""
+        counts, kilometres = getattr(self.index, _METHODS["available"])(*questions, EVERYTHING)
         return Available(counts, kilometres)
 
-    def change_status(self, number: int, status: int) -> None:
+    def vehicle(self, number: int) -> str:
+        """Its id."""
+        return id_of(self.filled.ids, number)
+
+    def change_status(self, vehicle: str, status: int) -> None:
         """One decoded change."""
-        getattr(self.index, _METHODS["change_status"])(id_of(self.filled.ids, number), STATUSES[status])
+        getattr(self.index, _METHODS["change_status"])(vehicle, STATUSES[status])
 
     def answer(self, query: Query, raw: Any) -> Answer:
         """By the vehicles' numbers; their sort keys are looked up in the generated columns."""

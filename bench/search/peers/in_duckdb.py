@@ -85,6 +85,10 @@ class DuckDB(InProcess):
             relaxed = {query.criteria[at]: n for at, n in zip(places.tolist(), totals.tolist(), strict=True)}
         return Answer(raw.total, np.asarray(keys, np.float64), numbers, counts, relaxed)
 
+    def questions(self, tuples: Tuples) -> Tuples:
+        """The codes as they are."""
+        return tuples
+
     def available(self, tuples: Tuples) -> Available:
         """One join of the tuples with the table."""
         vectors = unit_vectors(tuples.points)
@@ -98,9 +102,13 @@ class DuckDB(InProcess):
         kilometres[found["place"]] = found["km"]
         return Available(counts, kilometres)
 
-    def change_status(self, number: int, status: int) -> None:
+    def vehicle(self, number: int) -> int:
+        """Its number."""
+        return number
+
+    def change_status(self, vehicle: int, status: int) -> None:
         """One update, committed."""
-        self.connection.execute(f"update vehicles set status = {status} where number = {number}")
+        self.connection.execute(f"update vehicles set status = {status} where number = {vehicle}")
 
     def close(self) -> None:
         """Drops the tables."""

@@ -69,13 +69,21 @@ class Numpy(InProcess):
         """The same."""
         return Answer(raw.total, raw.keys.astype(np.float64), raw.numbers, raw.counts, raw.relaxed)
 
+    def questions(self, tuples: Tuples) -> Tuples:
+        """The codes as they are."""
+        return tuples
+
     def available(self, tuples: Tuples) -> Available:
         """Tuple after tuple."""
         return each_tuple(self.stock, tuples)
 
-    def change_status(self, number: int, status: int) -> None:
+    def vehicle(self, number: int) -> int:
+        """Its row."""
+        return int(self._rows[number])
+
+    def change_status(self, vehicle: int, status: int) -> None:
         """One byte."""
-        self.columns["status"][self._rows[number]] = status
+        self.columns["status"][vehicle] = status
 
     def _masks(self, query: Query, distances: NDArray[np.float64] | None) -> dict[str, Mask]:
         masks: dict[str, Mask] = {}

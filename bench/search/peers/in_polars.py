@@ -84,6 +84,10 @@ class Polars(InProcess):
         relaxed = {name: products[name].sum() for name in criteria} if query.relaxations else {}
         return Frames(len(hits), page, counts, relaxed)
 
+    def questions(self, tuples: Tuples) -> Tuples:
+        """The codes as they are."""
+        return tuples
+
     def available(self, tuples: Tuples) -> Available:
         """One join of the tuples with the frame."""
         vectors = unit_vectors(tuples.points)
@@ -106,9 +110,13 @@ class Polars(InProcess):
         kilometres[places] = 2 * EARTH_KM * np.arcsin(np.minimum(np.sqrt(found["square"].to_numpy()) / 2, 1))
         return Available(counts, kilometres)
 
-    def change_status(self, number: int, status: int) -> None:
+    def vehicle(self, number: int) -> int:
+        """Its row."""
+        return int(self._rows[number])
+
+    def change_status(self, vehicle: int, status: int) -> None:
         """A new column: frames do not change."""
-        column = self.frame["status"].clone().scatter(int(self._rows[number]), status)
+        column = self.frame["status"].clone().scatter(vehicle, status)
         self.frame = self.frame.with_columns(column)
 
     def answer(self, query: Query, raw: Frames) -> Answer:

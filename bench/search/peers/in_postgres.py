@@ -121,6 +121,10 @@ class Postgres:
         keys = np.array([row[1] for row in raw.page], np.float64)
         return Answer(raw.total, keys, np.array([row[0] for row in raw.page]), counts, relaxed)
 
+    def questions(self, tuples: Tuples) -> Tuples:
+        """The codes as they are."""
+        return tuples
+
     def available(self, tuples: Tuples) -> Available:
         """One join of the tuples with the table."""
         vectors = unit_vectors(tuples.points)
@@ -132,9 +136,13 @@ class Postgres:
         kilometres[places] = [row[2] for row in found]
         return Available(counts, kilometres)
 
-    def change_status(self, number: int, status: int) -> None:
+    def vehicle(self, number: int) -> int:
+        """Its number."""
+        return number
+
+    def change_status(self, vehicle: int, status: int) -> None:
         """One update, committed, though not to disk."""
-        self.run(self.connection.execute(f"update vehicles set status = {status} where number = {number}"))
+        self.run(self.connection.execute(f"update vehicles set status = {status} where number = {vehicle}"))
 
     def cpu(self) -> int:
         """This process and the server process that works for it."""
