@@ -23,17 +23,30 @@ from domain.kit.errors import (
 )
 from domain.kit.policy import keys
 from inventory import stock
-from inventory.criteria import SearchPage, SearchRequest
+from inventory.criteria import FacetCount, Relaxation, SearchRequest
 from inventory.criteria_query import from_query
 from inventory.index import VehicleView
 from inventory.index.fragments import assemble, render
 from inventory.records import SELLERS, Vehicle
 from service.api.records import expected_version
 from service.api.routing import EVERYBODY, PREFIX, SIGNED_IN, Answer, Call, Kind, Route
-from service.stock import audience, searched
+from service.api.search_parameters import search_parameters
+from service.stock import at_hand, audience, searched
 
 _SEARCH_PROBLEMS = (Malformed, UnknownProperty, Invalid, CursorInvalid, Unavailable)
 _KEEPERS = keys(" ".join(SELLERS)) | keys("DISTRIBUTION PRODUCT_MANAGER ADMIN inventory.sync")
+
+
+class VehiclePage(msgspec.Struct):
+    """One page of a stock search; the answer itself is put together from ready pieces."""
+
+    total: int
+    items: list[VehicleView]
+    facets: dict[str, list[FacetCount]]
+    relaxations: list[Relaxation]
+    next_cursor: str | None
+    as_of: str
+    took_us: int
 
 
 class OwnVehicles(msgspec.Struct):
@@ -47,6 +60,7 @@ async def _search(call: Call) -> Any:
 
 
 async def _search_by_address(call: Call) -> Any:
+    await at_hand(call.services, call.request.headers.get("x-after-change"))  # which attributes are known is read here
     return await _page(call, from_query(call.raw, call.services.stock.index.known_attributes))
 
 
@@ -107,7 +121,7 @@ ROUTES = [
         grant=EVERYBODY,
         summary="Search the stock of all locations by criteria, with exact totals, facets and relaxations",
         body=SearchRequest,
-        returns=SearchPage,
+        returns=VehiclePage,
         problems=_SEARCH_PROBLEMS,
     ),
     Route(
@@ -119,8 +133,9 @@ ROUTES = [
         kind=Kind.FREE,
         grant=EVERYBODY,
         summary="The same search by query parameters, for people",
-        returns=SearchPage,
+        returns=VehiclePage,
         query=None,
+        documented=search_parameters(),
         problems=_SEARCH_PROBLEMS,
     ),
     Route(
