@@ -17,21 +17,6 @@ from inventory.vehicle_row import CONDITIONS, STATUSES
 QueryId = Annotated[str, Meta(max_length=200)] | Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 
 
-if TYPE_CHECKING:
-    AvailabilityCriteria = Criteria
-else:
-    # The same criteria, but lists that are absent share one empty tuple, and nothing is watched for cycles: fifteen new
-    # lists a question are two thirds of the time that decoding it takes, most of that in the garbage collector.
-    AvailabilityCriteria = msgspec.defstruct(
-        "AvailabilityCriteria",
-        [(field.name, field.type, ()) for field in msgspec.structs.fields(Criteria) if field.default_factory is list],
-        bases=(Criteria,),
-        kw_only=True,
-        forbid_unknown_fields=True,
-        gc=False,
-    )
-
-
 class AvailabilityQuery(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, gc=False):
     """One question; exactly one of `criteria`, `definition_id` and `model_code` says which vehicles are meant.
 
@@ -39,11 +24,34 @@ class AvailabilityQuery(msgspec.Struct, kw_only=True, forbid_unknown_fields=True
     """
 
     id: QueryId
-    criteria: AvailabilityCriteria | None = None
+    criteria: Criteria | None = None
     definition_id: Value | None = None
     model_code: Value | None = None
     near: Near | None = None
     """With a radius only what stands within it counts, without one it is where distances start."""
+
+
+if TYPE_CHECKING:
+    DecodedQuery = AvailabilityQuery
+else:
+    # The same question, but absent lists of criteria share one empty tuple, and nothing is watched for cycles:
+    # fifteen new lists a question are two thirds of the time that decoding it takes, mostly by the garbage collector.
+    _Criteria = msgspec.defstruct(
+        "DecodedCriteria",
+        [(field.name, field.type, ()) for field in msgspec.structs.fields(Criteria) if field.default_factory is list],
+        bases=(Criteria,),
+        kw_only=True,
+        forbid_unknown_fields=True,
+        gc=False,
+    )
+    DecodedQuery = msgspec.defstruct(
+        "DecodedQuery",
+        [("criteria", _Criteria | None, None)],
+        bases=(AvailabilityQuery,),
+        kw_only=True,
+        forbid_unknown_fields=True,
+        gc=False,
+    )
 
 
 class Nearest(msgspec.Struct, frozen=True, gc=False):
@@ -95,7 +103,7 @@ class Definitions:
         ids: set[str] = set()
         codes: set[str] = set()
         for query in queries:
-            if type(query) is not AvailabilityQuery or query.criteria is not None:
+            if not isinstance(query, AvailabilityQuery) or query.criteria is not None:
                 continue
             if query.definition_id is not None and query.definition_id.lower() not in self.by_id:
                 ids.add(query.definition_id.lower())
@@ -168,8 +176,8 @@ def answers(
     told = found.append
     known = index.known_attributes
     for query in queries:
-        if type(query) is not AvailabilityQuery:
-            told(query)  # type: ignore[arg-type] # of two types it is the other
+        if not isinstance(query, AvailabilityQuery):
+            told(query)
             continue
         try:
             criteria = query.criteria

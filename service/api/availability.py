@@ -12,7 +12,14 @@ from litestar import Response
 from domain.kit.errors import Invalid, Malformed, NotFound, Problem, TooLarge, Unavailable, UnsupportedMediaType
 from domain.kit.policy import Principal, keys
 from domain.kit.query import id_or_nobody
-from inventory.availability import Availability, AvailabilityQuery, Definition, Definitions, answers
+from inventory.availability import (
+    Availability,
+    AvailabilityQuery,
+    DecodedQuery,
+    Definition,
+    Definitions,
+    answers,
+)
 from inventory.index import StockIndex
 from inventory.statements import SQL
 from service.api import problems
@@ -97,7 +104,7 @@ def _refused(id: str | int, problem: Problem) -> Refused:
 
 async def _availability(call: Call) -> Response[bytes]:
     media = call.request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    reader, counter = Reader(AvailabilityQuery), _Counter(call)
+    reader, counter = Reader(DecodedQuery), _Counter(call)
     if media == NDJSON:
         return LineStream(reader, counter)
     if media != "application/json" and not media.endswith("+json"):
@@ -123,7 +130,7 @@ ROUTES = [
         summary="How many vehicles answer each of many questions, and where the nearest stands; streamed as NDJSON",
         body=AvailabilityRequest,
         returns=AvailabilityAnswer,
-        streams=(NDJSON,),
+        streams=("application/json", NDJSON),
         answers=("application/json", NDJSON),
         problems=(Malformed, Invalid, NotFound, TooLarge, UnsupportedMediaType, Unavailable),
         body_limit=STREAMED,

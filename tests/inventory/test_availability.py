@@ -9,7 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.kit.errors import Problem
-from inventory.availability import Availability, AvailabilityQuery, Definition, Definitions, Nearest, answers
+from inventory.availability import (
+    Availability,
+    AvailabilityQuery,
+    DecodedQuery,
+    Definition,
+    Definitions,
+    Nearest,
+    answers,
+)
 from inventory.criteria import Criteria, SearchRequest, Sort
 from inventory.index import EVERYTHING, Audience, StockIndex
 from inventory.vehicle_row import VehicleRow
@@ -59,7 +67,7 @@ def test_every_answer_is_that_of_the_twin(
             given["near"] = given["criteria"].pop("near")
         if request.criteria.status is None:
             given["criteria"].pop("status", None)
-        queries.append(msgspec.json.decode(msgspec.json.encode(given), type=AvailabilityQuery))
+        queries.append(msgspec.json.decode(msgspec.json.encode(given), type=DecodedQuery))
     for request, answer in zip(asked, told(stock, queries, audience), strict=True):
         assert isinstance(answer, Availability)
         count, nearest = counted(stock, request.criteria, audience)
