@@ -1,139 +1,178 @@
-"""What does the whole ASGI path add to a guest's search? POST /vehicles/search beside the index asked directly."""
+"""What does a search cost over HTTP, two workers, beside its own CPU time and a handler that answers constant bytes?
+
+Guests ask the shapes of `bench.search`, a hundred different queries of each, from the same machine; CPU time is that of
+the worker processes. Three services take turns: the real one with generated stock, bare Litestar with one handler that
+reads the body and answers as many bytes, and the real one with such a handler as a route. BENCH_STOCKS chooses sizes.
+"""
 
 from __future__ import annotations
 
-import asyncio
+import contextlib
 import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
 from collections.abc import Iterator
-from typing import Any
+from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
+import numpy as np
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from bench.data import served, settings
+from bench.data import SECRET, served
+from bench.http_apps import CONSTANT, SEARCH
+from bench.load import Done, Load
+from bench.search.filling import filled
+from bench.search.ours import Ours
+from bench.search.shapes import queries
+from bench.search.stock import generate
 from inventory.criteria import SearchRequest
 from inventory.index import GUEST
-from service.app import create_app
-from service.demo.world import vehicle_rows
-from service.services import Services
+from service.ops.database import Addresses
 
 STOCKS = {"stock_20k": 20_000, "stock_1m": 1_000_000}
-CHOSEN = os.environ.get("FORECOURT_BENCH_STOCKS", "stock_20k stock_1m").split()
-IN_A_ROW = 10
-"""Figures are for so many searches: entering the loop once a search would cost as much as a small one."""
-QUERIES: dict[str, dict[str, Any]] = {
-    "newest of a make": {"criteria": {"make": ["Toyota"]}, "sort": [{"by": "model_year", "order": "desc"}]},
-    "near, cheap, facets": {
-        "criteria": {
-            "body_style": ["SUV"],
-            "price": {"lte": 30_000},
-            "near": {"latitude": 40.7, "longitude": -74.0, "radius_km": 150},
-        },
-        "sort": [{"by": "price", "order": "asc"}],
-        "facets": ["make", "model", "body_style", "price", "model_year"],
-        "relaxations": True,
-    },
-    "text": {"criteria": {"text": "corolla hybrid"}},
-}
+CHOSEN = os.environ.get("BENCH_STOCKS", "stock_20k stock_1m").split()
+QUERIES_A_SHAPE, ROUNDS, WORKERS = 100, 4, 2
+READY_SECONDS = 300
+MOST_CPU = 1.3
+"""Times the search's own CPU and the constant handler's."""
+LEAST_RATE, RATE_AT = 0.6, 20_000
+"""Of the constant handler's rate, at so many vehicles."""
 
 
-class Searching:
-    """An application on its own event loop whose index holds generated stock; the database stays empty."""
+class Asked(NamedTuple):
+    """The queries, and what they cost the index alone."""
 
-    def __init__(self, services: Services, vehicles: int):
-        self.services = services
-        self.runner = asyncio.Runner()
-        self.app = create_app(services.settings, services)
-        self._started, self._over = asyncio.Event(), asyncio.Event()
-        self._running = self.runner.get_loop().create_task(self._run())
-        self.runner.run(self._started.wait())
-        services.stock.index.load(list(vehicle_rows(vehicles)))
-
-    async def _run(self) -> None:
-        async with self.app.lifespan():
-            self._started.set()
-            await self._over.wait()
-
-    def over_http(self, body: bytes) -> bytes:
-        """The answer to the last of `IN_A_ROW` requests, one after the other on the running loop."""
-        return self.runner.run(self._in_a_row(body))
-
-    async def _in_a_row(self, body: bytes) -> bytes:
-        answer = b""
-        for _ in range(IN_A_ROW):
-            answer = await self._request(body)
-        return answer
-
-    async def _request(self, body: bytes) -> bytes:
-        path = "/api/v1/vehicles/search"
-        scope: Any = {
-            "type": "http",
-            "asgi": {"version": "3.0"},
-            "http_version": "1.1",
-            "method": "POST",
-            "scheme": "http",
-            "path": path,
-            "raw_path": path.encode(),
-            "query_string": b"",
-            "root_path": "",
-            "headers": [
-                (b"host", b"bench"),
-                (b"content-type", b"application/json"),
-                (b"content-length", str(len(body)).encode()),
-            ],
-            "client": ("127.0.0.1", 1),
-            "server": ("127.0.0.1", 8000),
-            "state": {},
-        }
-        sent: list[Any] = []
-
-        async def receive() -> Any:
-            return {"type": "http.request", "body": body, "more_body": False}
-
-        async def send(message: Any) -> None:
-            sent.append(message)
-
-        await self.app(scope, receive, send)
-        assert sent[0]["status"] == 200, sent
-        return b"".join(message.get("body", b"") for message in sent[1:])
-
-    def directly(self, request: SearchRequest) -> bytes:
-        """The peer: the index alone, its answer written, as often."""
-        answer = b""
-        for _ in range(IN_A_ROW):
-            answer = self.services.stock.index.search(request, GUEST).encode()
-        return answer
-
-    def close(self) -> None:
-        """Stop the application."""
-        self._over.set()
-        self.runner.get_loop().run_until_complete(self._running)
-        self.runner.close()
+    requests: list[SearchRequest]
+    cpu_us: float
+    answer_bytes: int
 
 
-@pytest.fixture(scope="module", params=CHOSEN)
-def searching(request: pytest.FixtureRequest) -> Iterator[Searching]:
-    """An application with the stock of that name."""
+class Served(NamedTuple):
+    """What a service needs for a request."""
+
+    cpu_us: float
+    rate: float
+    answer_bytes: int
+
+
+def _asked(vehicles: int) -> Asked:
+    """In this process, before the services start: their workers shall have the machine for themselves."""
+    stock = generate(vehicles)
+    ours = Ours(stock, filled(stock))
+    requests = [ours.prepare(query) for query in queries(stock, QUERIES_A_SHAPE)]
+    pages = [ours.index.search(request, GUEST) for request in requests]
+    size = sum(len(page.encode()) for page in pages) // len(pages)
+    started = time.process_time_ns()
+    for request in requests:
+        ours.index.search(request, GUEST)
+    return Asked(requests, (time.process_time_ns() - started) / len(requests) / 1_000, size)
+
+
+@contextlib.contextmanager
+def _service(app: str, addresses: Addresses, folder: Path, **more: str) -> Iterator[tuple[int, list[int]]]:
+    """The port and the worker processes of a service, ready."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("FORECOURT_")}
+    environ |= {
+        "FORECOURT_DATABASE_URL": addresses.service,
+        "FORECOURT_DATA_DIR": str(folder),
+        "FORECOURT_SECRET_KEY": SECRET,
+        "FORECOURT_PORT": str(port),
+        "FORECOURT_RATE_GUESTS": "0",
+        "FORECOURT_LOG_LEVEL": "WARNING",
+        **more,
+    }
+    command = [sys.executable, "-m", "service.ops.web", "--app", f"bench.http_apps:{app}"]
+    workers = []
+    try:
+        for _ in range(WORKERS):
+            workers.append(subprocess.Popen(command, env=environ))
+            _wait_for(port, workers)  # one after the other, for each needs much memory while it fills its index
+        yield port, [worker.pid for worker in workers]
+    finally:
+        for worker in workers:
+            worker.terminate()
+        for worker in workers:
+            worker.wait(30)
+
+
+def _wait_for(port: int, workers: list[subprocess.Popen[bytes]]) -> None:
+    """Until the worker started last has taken the port too and answers."""
+    deadline, listening = time.monotonic() + READY_SECONDS, 0
+    while listening < len(workers):
+        assert time.monotonic() < deadline, "the service did not start"
+        assert all(worker.poll() is None for worker in workers), "a worker has ended"
+        time.sleep(0.1)
+        lines = Path("/proc/net/tcp").read_text().splitlines()[1:]
+        listening = sum(line.split()[1].endswith(f":{port:04X}") and line.split()[3] == "0A" for line in lines)
+    with contextlib.suppress(urllib.error.HTTPError):  # whatever it answers, it answers
+        urllib.request.urlopen(f"http://127.0.0.1:{port}/health/live", timeout=60).close()
+
+
+def _loaded(app: str, path: str, bodies: list[str], addresses: Addresses, folder: Path, **more: str) -> Served:
+    with _service(app, addresses, folder, **more) as (port, workers):
+        warm = Load(port, path, bodies, len(bodies))
+        _load(warm)
+        before = _cpu_ns(workers)
+        done = _load(msgspec.structs.replace(warm, requests=len(bodies) * ROUNDS))
+        spent = _cpu_ns(workers) - before
+    assert done.refused == 0
+    return Served(spent / done.requests / 1_000, done.requests / done.seconds, done.answered_bytes // done.requests)
+
+
+def _load(load: Load) -> Done:
+    answer = subprocess.run(
+        [sys.executable, "-m", "bench.load"], input=msgspec.json.encode(load), capture_output=True, check=True
+    )
+    return msgspec.json.decode(answer.stdout, type=Done)
+
+
+def _cpu_ns(processes: list[int]) -> int:
+    """CPU time of all threads of the processes, by their clocks (clock_getcpuclockid(3))."""
+    return sum(time.clock_gettime_ns((~process << 3) | 2) for process in processes)
+
+
+@pytest.mark.benchmark(group="searches over HTTP")
+@pytest.mark.parametrize("stock", CHOSEN)
+def bench_search_over_http(
+    benchmark: BenchmarkFixture, stock: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    vehicles = STOCKS[stock]
+    asked = _asked(vehicles)
+    bodies = [msgspec.json.encode(request).decode() for request in asked.requests]
+    size = {"BENCH_BYTES": str(asked.answer_bytes)}
     with served("bench_search_http") as addresses:
-        found = Searching(Services(settings(addresses), addresses.service), STOCKS[request.param])
-        yield found
-        found.close()
 
+        def searched() -> Served:
+            return _loaded("searching", SEARCH, bodies, addresses, tmp_path, BENCH_VEHICLES=str(vehicles))
 
-def _total(answer: bytes) -> int:
-    total: int = msgspec.json.decode(answer)["total"]
-    return total
-
-
-@pytest.mark.parametrize("query", QUERIES)
-def bench_search_over_http(benchmark: BenchmarkFixture, searching: Searching, query: str) -> None:
-    benchmark.group = f"{query}, {searching.services.stock.index.count:,} vehicles, ten times"
-    assert _total(benchmark(searching.over_http, msgspec.json.encode(QUERIES[query]))) > 0
-
-
-@pytest.mark.parametrize("query", QUERIES)
-def bench_search_of_the_index_alone(benchmark: BenchmarkFixture, searching: Searching, query: str) -> None:
-    benchmark.group = f"{query}, {searching.services.stock.index.count:,} vehicles, ten times"
-    request = msgspec.convert(QUERIES[query], SearchRequest)
-    assert _total(benchmark(searching.directly, request)) > 0
+        search: Served = benchmark.pedantic(searched, rounds=1)  # type: ignore[no-untyped-call]
+        constant = _loaded("constant", CONSTANT, bodies, addresses, tmp_path, **size)
+        guarded = _loaded("guarded", CONSTANT, bodies, addresses, tmp_path, **size)
+    cost = search.cpu_us / (asked.cpu_us + constant.cpu_us)
+    rate = search.rate / constant.rate
+    benchmark.extra_info |= {
+        "search_us": asked.cpu_us,
+        **{name: one._asdict() for name, one in (("http", search), ("constant", constant), ("guarded", guarded))},
+        "cost": cost,
+        "rate": rate,
+    }
+    with capsys.disabled():
+        print(f"\n{vehicles:,} vehicles, {len(bodies):,} different queries, {WORKERS} workers; CPU us a request:")
+        print(f"  search over HTTP {search.cpu_us:,.0f} ({search.rate:,.0f}/s, {search.answer_bytes:,} bytes)")
+        print(f"  the search alone {asked.cpu_us:,.0f}")
+        for name, one in (("constant handler", constant), ("constant handler behind our edge", guarded)):
+            ratio = search.cpu_us / (asked.cpu_us + one.cpu_us)
+            print(f"  {name} {one.cpu_us:,.0f} ({one.rate:,.0f}/s, {one.answer_bytes:,} bytes): {ratio:.2f} x the sum")
+        print(f"  {cost:.2f} x, at most {MOST_CPU}: {'reached' if cost <= MOST_CPU else 'NOT REACHED'}")
+        if vehicles == RATE_AT:
+            reached = "reached" if rate >= LEAST_RATE else "NOT REACHED"
+            print(f"  {rate:.0%} of its rate, at least {LEAST_RATE:.0%}: {reached}")
+    assert np.isfinite(cost)

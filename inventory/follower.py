@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, date, datetime
 
 import asyncpg
 import structlog
@@ -18,9 +19,14 @@ from inventory.statements import SQL
 from inventory.vehicle_row import VehicleRow
 
 log = structlog.get_logger("forecourt.stock")
-_FOLLOWED = ["vehicle", "stock_entry", "location", "account"]
+_FOLLOWED = ["vehicle", "stock_entry", "location", "account", "attribute_definition"]
 BUSY_SECONDS, IDLE_SECONDS, BUSY_FOR_SECONDS = 0.02, 0.1, 2.0
 """A poll costs the database about 60 µs: often while there is something, ten times a second when not."""
+
+
+def utc_today() -> date:
+    """The present day in UTC."""
+    return datetime.now(UTC).date()
 
 
 async def rows(connection: Connection, ids: Sequence[str] | None = None) -> list[VehicleRow]:
@@ -34,12 +40,51 @@ async def rows(connection: Connection, ids: Sequence[str] | None = None) -> list
     return found
 
 
+class KnownAttributes:
+    """The attribute codes that searches may name: those in force in the catalogue, and those that cars have.
+
+    A file may bring what the catalogue has not got yet; a definition that is no longer in force does not hide its cars.
+    """
+
+    def __init__(self, today: Callable[[], date]):
+        self._today = today
+        self._defined: list[tuple[str, date | None, date | None]] = []
+        self._seen: set[str] = set()
+        self._codes: frozenset[str] = frozenset()
+        self._codes_on: date | None = None
+
+    async def read(self, connection: Connection) -> None:
+        """Read the catalogue."""
+        self._defined = [tuple(row) for row in await connection.fetch(SQL["attribute_definitions"])]
+        self._codes_on = None
+
+    def seen(self, cars: Iterable[VehicleRow]) -> None:
+        """Learn the codes that cars have."""
+        new = {code for car in cars for code in car.attributes} - self._seen
+        if new:
+            self._seen |= new
+            self._codes_on = None
+
+    def codes(self) -> frozenset[str]:
+        """What is known today."""
+        today = self._today()
+        if self._codes_on != today:
+            defined = {
+                code
+                for code, first, end in self._defined
+                if (first is None or first <= today) and (end is None or today < end)
+            }
+            self._codes, self._codes_on = frozenset(defined | self._seen), today
+        return self._codes
+
+
 class StockFollower:
     """Loads the index in one snapshot and applies what is committed afterwards."""
 
-    def __init__(self, database: Database, index: StockIndex):
+    def __init__(self, database: Database, index: StockIndex, today: Callable[[], date] = utc_today):
         self.database = database
         self.index = index
+        self.attributes = KnownAttributes(today)
         self.ready = False
         self.tried = asyncio.Event()
         """Set when the first attempt to load has ended, well or badly."""
@@ -53,7 +98,9 @@ class StockFollower:
         async with self.database.reading() as connection:
             mark = await feed.begin(connection)
             found = await rows(connection)
+            await self.attributes.read(connection)
         await asyncio.to_thread(self.index.load, found, mark.token)
+        self.attributes.seen(found)
         await self._move(mark)
         self.ready = True
         log.info("stock index loaded", vehicles=len(found), seconds=round(time.monotonic() - started, 2))
@@ -98,6 +145,7 @@ class StockFollower:
             self.ready = False
             return True
         if not changes:
+            self.index.known_attributes = self.attributes.codes()  # a new day may have begun
             if mark != self.mark:
                 await self._move(mark)
             return False
@@ -106,8 +154,11 @@ class StockFollower:
             _, changes = await feed.changes(connection, self.mark, _FOLLOWED)
             ids = await self._concerned(connection, changes)
             present = await rows(connection, ids) if ids else []
+            if any(change.entity == "attribute_definition" for change in changes):
+                await self.attributes.read(connection)
         gone = set(ids) - {row.id for row in present}
         await asyncio.to_thread(self.index.apply, present, list(gone), mark.token)
+        self.attributes.seen(present)
         await self._move(mark)
         return True
 
@@ -127,6 +178,7 @@ class StockFollower:
         return sorted(ids)
 
     async def _move(self, mark: feed.Mark) -> None:
+        self.index.known_attributes = self.attributes.codes()
         async with self._moved:
             self.mark = mark
             self._moved.notify_all()

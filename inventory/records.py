@@ -348,9 +348,17 @@ class Vehicle(Record, kw_only=True):
     brand="brand",
     without="delete create bulk import",
     audience=AUDIENCE_OF_STOCK,
-    triggers={"place": "after insert or update or delete app.place_vehicle()"},
+    triggers={
+        "place": "after insert or update or delete app.place_vehicle()",
+        "told": "after insert or update app.tell_movement()",
+    },
     unique=("vehicle_id where left_on is null", "location_id, stock_number where left_on is null"),
-    indexes=("vehicle_id, created_at desc", "location_id, status"),
+    indexes=(
+        "vehicle_id, created_at desc",
+        "location_id, status",
+        "reserved_until_at where left_on is null and status = 'RESERVED'",
+        "transfer_order_id where transfer_order_id is not null",
+    ),
     checks={"dates": "left_on is null or left_on >= in_stock_since", "price_positive": "price_minor >= 0"},
 )
 class StockEntry(Record, kw_only=True):
@@ -371,6 +379,10 @@ class StockEntry(Record, kw_only=True):
     left_on: Annotated[Day | None, writes()] = None
     reserved_for: Annotated[str | None, reads("PARTNER STAFF SYSTEM"), writes(), Privacy.PERSONAL] = None
     reserved_until_at: Annotated[Instant | None, reads("PARTNER STAFF SYSTEM"), writes()] = None
+    transfer_order_id: Annotated[str | None, Ref("vehicle_transfer_order"), reads("PARTNER STAFF SYSTEM"), writes()] = (
+        None
+    )
+    """The order by which the car is under way, or has left this stock."""
 
 
 @entity(

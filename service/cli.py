@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import importlib
 import os
 import sys
 from collections.abc import Callable, Mapping
@@ -109,12 +110,22 @@ def _import(work: str) -> Callable[[Settings, Arguments], None]:
 
 
 def _bench(_: Settings, arguments: Arguments) -> int:
-    import pytest
-
     import bench
 
-    files = [str(Path(bench.__path__[0]) / f"bench_{question}.py") for question in arguments.questions]
-    return int(pytest.main(["--benchmark-only", "-q", *(files or bench.__path__)]))
+    words: list[str] = arguments.words
+    folder = Path(bench.__path__[0])
+    if words and (folder / words[0] / "__main__.py").exists():
+        question = importlib.import_module(f"bench.{words[0]}.__main__")
+        return int(question.main(words[1:]))
+    files = [folder / f"bench_{word}.py" for word in words]
+    if unknown := [file.stem for file in files if not file.exists()]:
+        raise OperatorError(f"There is no benchmark {', '.join(unknown)} in {folder}.")
+    try:
+        import pytest
+        import pytest_benchmark  # noqa: F401 - pytest takes it as a plugin
+    except ModuleNotFoundError as problem:
+        raise OperatorError(f"{problem}: the benchmarks need pip install 'forecourt[bench]'") from None
+    return int(pytest.main(["--benchmark-only", "-q", *map(str, files or bench.__path__)]))
 
 
 def _backup(settings: Settings, arguments: Arguments) -> None:
@@ -223,9 +234,15 @@ SUBCOMMANDS = (
     Subcommand("index rebuild", "have every serving node load its stock index anew", _index("rebuild")),
     Subcommand(
         "bench",
-        "run the benchmarks, or those of some questions",
+        "run the benchmarks, or those of some questions; search, which stands by itself, takes options: search --help",
         _bench,
-        (("questions", {"nargs": "*", "metavar": "QUESTION", "help": "such as search or store"}),),
+        (
+            (
+                "words",
+                {"nargs": argparse.REMAINDER, "metavar": "QUESTION", "help": "such as store, or search --peers …"},
+            ),
+        ),
+        {"FORECOURT_SECRET_KEY": "benchmarks serve nobody but themselves and sign with this text"},
     ),
     Subcommand("openapi", "print the OpenAPI document", _openapi),
     Subcommand(

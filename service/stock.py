@@ -29,7 +29,7 @@ async def followed(services: Services) -> AsyncIterator[StockFollower]:
         currency=services.settings.currency,
         today=lambda: services.clock().date(),
     )
-    follower = StockFollower(services.database, index)
+    follower = StockFollower(services.database, index, today=lambda: services.clock().date())
     services.stock = follower
 
     task = asyncio.create_task(follower.run(), name="stock follower")
@@ -58,15 +58,21 @@ def audience(principal: Principal) -> Audience:
     return Audience()
 
 
-async def searched(
-    services: Services, request: SearchRequest, asking: Audience, caller: str, after: str | None
-) -> SearchPage:
-    """A page of the stock as the audience sees it, not older than the token `after`; Unavailable while loading."""
+async def at_hand(services: Services, after: str | None) -> StockIndex:
+    """The index, not older than the token `after`; Unavailable while loading."""
     follower = services.stock
     if not follower.ready:
         raise Unavailable("The stock index is loading", retry_after=1)
     if after is not None:
         await follower.reached(after)
-    if follower.index.count <= INLINE_ROWS:
-        return follower.index.search(request, asking, caller)
-    return await asyncio.to_thread(follower.index.search, request, asking, caller)
+    return follower.index
+
+
+async def searched(
+    services: Services, request: SearchRequest, asking: Audience, caller: str, after: str | None
+) -> SearchPage:
+    """A page of the stock as the audience sees it, not older than the token `after`; Unavailable while loading."""
+    index = await at_hand(services, after)
+    if index.count <= INLINE_ROWS:
+        return index.search(request, asking, caller)
+    return await asyncio.to_thread(index.search, request, asking, caller)

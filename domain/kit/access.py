@@ -312,7 +312,7 @@ async def command(
 ) -> Any:
     """Give a command; the answer is the behaviour's, or the record as the caller may see it."""
     found = command_of(entity, name, ctx.principal)
-    record = await ctx.get(entity.struct, id, lock=True)
+    record = await ctx.get(entity.struct, id, lock=found.locks)
     account = getattr(record, entity.account) if entity.account else None
     if not found.by & ctx.principal.keys_at(account if account in ctx.principal.units else None):
         raise Forbidden(f"Your roles at this account do not let you {name.replace('_', ' ')}")
@@ -342,6 +342,9 @@ async def capabilities(ctx: Context, entity: Entity, id: str) -> Capabilities:
         elif found.sources and state not in found.sources:
             reason = f"not in the state {state}; allowed in {', '.join(sorted(found.sources))}"
         told.append(Capability(name, reason is None, reason, found.help))
+    if entity.commanded is not None:
+        state, further = await entity.commanded(ctx, id)
+        told += further
     seen = view(entity, held)
     return Capabilities(state, told, sorted(seen.updates & seen.reads))
 

@@ -100,6 +100,16 @@ class CommandNotAllowed(Conflict):
     slug, title = "command-not-allowed", "The command is not allowed in this state"
 
 
+class NotEnough(Conflict):
+    """Carries `short`: what was asked for and what is available."""
+
+    slug, title = "not-enough", "There is not enough of it here"
+
+
+class RecallOpen(Conflict):
+    slug, title = "recall-open", "A recall holds this car"
+
+
 class InUse(Conflict):
     slug, title = "in-use", "Other records still refer to this one"
 

@@ -29,7 +29,7 @@ SELF = ("contact", "account", "user")
 """The record types that are the person."""
 OWN_DEEDS = ("user_id", "owner_id", "requested_by")
 """References to users that make the row that user's own, if they are a customer; employees act for others."""
-BY_VALUE = {"stock_entry": "reserved_for", "message": "to"}
+BY_VALUE = {"stock_entry": "reserved_for", "vehicle_reservation": "reserved_for", "message": "to"}
 """Texts that name a person without a reference; they are matched by the person's own mail addresses and numbers."""
 
 LINK_ONLY: dict[tuple[str, str], str] = {("vehicle", "vin"): "owner_account_id"}

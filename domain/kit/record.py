@@ -38,21 +38,29 @@ class Record(msgspec.Struct, kw_only=True):
         by: str = "",
         help: str = "",
         shown_once: bool = False,
+        locks: bool = True,
     ) -> Callable[[Handler], Handler]:
         """Register `async def f(ctx, record, data) -> result` as the command `name`.
 
         `move="A | B > C"`: allowed in A and B, leads to C; several targets: the behaviour chooses among them.
         `by`: who may give it (default: whoever may update). `data`'s annotation is the input Struct, the return
         annotation the answer. A behaviour without a third parameter takes no input. `shown_once`: the answer holds
-        a secret, so it is not kept for a repeated request.
+        a secret, so it is not kept for a repeated request. `locks=False`: the behaviour locks more rows than this one,
+        in key order, and refuses rows that are seen but not the caller's own.
         """
 
         def register(handler: Handler) -> Handler:
             told = help or (handler.__doc__ or "")
-            cls.entity.add(Command.of(cls.entity, name, handler, move, by, told, shown_once))
+            cls.entity.add(Command.of(cls.entity, name, handler, move, by, told, shown_once, locks))
             return handler
 
         return register
+
+    @classmethod
+    def commanded(cls, told: Handler) -> Handler:
+        """Register `async def f(ctx, id) -> (state, [Capability])`: commands that have routes of their own."""
+        cls.entity.commanded = told
+        return told
 
 
 class States(msgspec.Struct, frozen=True):
@@ -87,6 +95,7 @@ class Command(msgspec.Struct, frozen=True):
     by: Keys
     help: str
     shown_once: bool
+    locks: bool
 
     @classmethod
     def of(
@@ -98,6 +107,7 @@ class Command(msgspec.Struct, frozen=True):
         by: str = "",
         help: str = "",
         shown_once: bool = False,
+        locks: bool = True,
     ) -> Command:
         sources, targets = _parse_move(entity, name, move)
         hints = _hints(handler) if handler else {}
@@ -113,6 +123,7 @@ class Command(msgspec.Struct, frozen=True):
             by=keys(by) if by else entity.holders("u"),
             help=" ".join(help.split()),
             shown_once=shown_once,
+            locks=locks,
         )
 
 
@@ -163,6 +174,7 @@ class Entity(msgspec.Struct, dict=True, eq=False):
     doc: str
     area: str
     commands: dict[str, Command]
+    commanded: Handler | None = None
 
     def add(self, command: Command) -> None:
         """Register a command; TypeError if the name is taken."""

@@ -53,7 +53,7 @@ class ImportOptions(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ImportResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What a run answers; `reserved` are missing cars that stay open because they are reserved."""
+    """What a run answers; `reserved` are missing cars that stay: reserved or under way."""
 
     import_id: str
     received: int

@@ -59,21 +59,23 @@ select app.import_apply($1, $2, $3);
 update vehicle_import_row set outcome = 'REJECTED', reasons = $3 where import_id = $1 and number = $2 and outcome is null;
 
 -- name: import_missing
--- Open entries of the scope that no row of the file names: how many, how many of them are reserved, and all of the scope.
-select count(*) filter (where is_missing and status <> 'RESERVED') as closing,
-       count(*) filter (where is_missing and status = 'RESERVED') as reserved,
+-- Open entries of the scope that no row of the file names: how many, how many of them are reserved or under way to another
+-- location, and all of the scope.
+select count(*) filter (where is_missing and not is_kept) as closing,
+       count(*) filter (where is_missing and is_kept) as reserved,
        count(*) as standing
-  from (select e.status, not exists (select from vehicle_import_row r where r.import_id = $1 and r.vehicle_id = e.vehicle_id)
+  from (select e.status = 'RESERVED' or e.transfer_order_id is not null as is_kept, not exists (select from vehicle_import_row r where r.import_id = $1 and r.vehicle_id = e.vehicle_id)
                  as is_missing
           from stock_entry e
          where e.left_on is null and (e.dealer_account_id = $2 or e.location_id = $3)) entries;
 
 -- name: import_close
--- Ends the stay of at most $5 of them that are not reserved.
+-- Ends the stay of at most $5 of them that are neither reserved nor under way.
 update stock_entry e set left_on = greatest($4, e.in_stock_since), status = 'RETIRED'
  where e.id in (
    select e.id from stock_entry e
     where e.left_on is null and (e.dealer_account_id = $2 or e.location_id = $3) and e.status <> 'RESERVED'
+      and e.transfer_order_id is null
       and not exists (select from vehicle_import_row r where r.import_id = $1 and r.vehicle_id = e.vehicle_id)
     order by e.id limit $5 for no key update);
 

@@ -295,6 +295,9 @@ def _query_parameter(name: str, param: Param) -> Json:
     if param.many:
         schema = {"type": "array", "items": schema}
     told: Json = {"name": name, "in": "query", "schema": schema}
+    if param.names:
+        members = {"type": "object", "patternProperties": {param.names: schema}, "additionalProperties": False}
+        told |= {"schema": members, "style": "form", "explode": True}
     if param.description:
         told["description"] = param.description
     if param.required:

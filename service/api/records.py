@@ -135,7 +135,9 @@ def _get(entity: Entity) -> Iterator[Route]:
     )
 
 
-def _create(entity: Entity) -> Iterator[Route]:
+def create_routes(entity: Entity) -> Iterator[Route]:
+    """The route that makes a record, for types that let their callers make them."""
+
     async def handler(call: Call) -> Any:
         made = await access.create(call.ctx, entity, call.body)
         return Answer(made, status=201, headers={"location": f"{_base(entity)}/{made.id}"})  # type: ignore[attr-defined]
@@ -169,7 +171,9 @@ def _writable(entity: Entity) -> frozenset[str]:
     }
 
 
-def _update(entity: Entity) -> Iterator[Route]:
+def update_routes(entity: Entity) -> Iterator[Route]:
+    """The route that changes a record, likewise."""
+
     async def handler(call: Call) -> Any:
         return await access.update(call.ctx, entity, call.id, call.body, expected_version(call))
 
@@ -345,9 +349,9 @@ _PARTS = {
     "list": _list,
     "by-key": _by_key,
     "bulk": _bulk,
-    "create": _create,
+    "create": create_routes,
     "get": _get,
-    "update": _update,
+    "update": update_routes,
     "delete": _delete,
     "history": _history,
     "commands": _commands,

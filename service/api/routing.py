@@ -34,12 +34,16 @@ class Kind(Enum):
 
 
 class Param(msgspec.Struct, frozen=True):
-    """A query parameter: `annotation` is what msgspec reads it as; `many` allows it several times."""
+    """A query parameter: `annotation` is what msgspec reads it as; `many` allows it several times.
+
+    `names`: for the document alone, it stands for all parameters whose names match the pattern.
+    """
 
     annotation: Any
     description: str = ""
     required: bool = False
     many: bool = False
+    names: str = ""
 
 
 class Answer(msgspec.Struct):

@@ -30,7 +30,8 @@ from inventory.index.fragments import assemble, render
 from inventory.records import SELLERS, Vehicle
 from service.api.records import expected_version
 from service.api.routing import EVERYBODY, PREFIX, SIGNED_IN, Answer, Call, Kind, Route
-from service.stock import audience, searched
+from service.api.search_parameters import search_parameters
+from service.stock import at_hand, audience, searched
 
 _SEARCH_PROBLEMS = (Malformed, UnknownProperty, Invalid, CursorInvalid, Unavailable)
 _KEEPERS = keys(" ".join(SELLERS)) | keys("DISTRIBUTION PRODUCT_MANAGER ADMIN inventory.sync")
@@ -59,6 +60,7 @@ async def _search(call: Call) -> Any:
 
 
 async def _search_by_address(call: Call) -> Any:
+    await at_hand(call.services, call.request.headers.get("x-after-change"))  # which attributes are known is read here
     return await _page(call, from_query(call.raw, call.services.stock.index.known_attributes))
 
 
@@ -133,6 +135,7 @@ ROUTES = [
         summary="The same search by query parameters, for people",
         returns=VehiclePage,
         query=None,
+        documented=search_parameters(),
         problems=_SEARCH_PROBLEMS,
     ),
     Route(

@@ -8,7 +8,7 @@ from service.auth.demo import SeedUser
 from service.demo.customers import Customer, Relation
 from service.demo.identity import uuid_text
 from service.demo.owned_cars import OwnedCar, Participant
-from service.demo.records import Batch, Row, accounts, batch
+from service.demo.records import Batch, Row, accounts, batch, json
 from service.demo.users import USERS, Belongs
 from service.demo.world import World
 
@@ -141,6 +141,18 @@ def users(world: World, first: Sequence[Customer]) -> tuple[Batch, list[SeedUser
             )
         )
     return batch("contact", "id account_id first_name last_name email", contacts), people
+
+
+def saved_searches(people: Sequence[SeedUser]) -> Batch:
+    """A search that the first demo customer keeps: the worker begins to watch it when it sees it."""
+    customer = next(one for one in people if one.persona == "CUSTOMER")
+    criteria = {"condition": ["NEW", "CERTIFIED"], "body_style": ["SUV"], "price": {"lte": "45000"}}
+    sort = [{"by": "price", "order": "asc"}]
+    return batch(
+        "saved_search",
+        "id user_id name criteria sort alert",
+        [(customer.id, customer.id, "A nearly new SUV", json(criteria), json(sort), "DAILY")],
+    )
 
 
 def _accounts(world: World, first: Sequence[Customer]) -> dict[Belongs, str | None]:

@@ -12,7 +12,7 @@ import asyncpg
 from domain.kit.clock import Clock, now
 from service.auth.demo import enable_partners, seed_client, seed_users
 from service.demo import records
-from service.demo.customer_records import customers, users
+from service.demo.customer_records import customers, saved_searches, users
 from service.demo.records import Batch
 from service.demo.stock import BLOCK
 from service.demo.users import CLIENT, PASSWORD
@@ -138,6 +138,7 @@ async def _load_customers(connection: Connection, world: World, progress: Progre
         async with connection.transaction():
             await _insert(connection, contacts)
             await seed_users(connection, people, PASSWORD)
+            await _insert(connection, saved_searches(people))
             await seed_client(connection, CLIENT.client_id, CLIENT.name, CLIENT.secret, CLIENT.scopes)
 
 

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from inventory.vehicle_row import VehicleRow
+from service.demo.attributes import ATTRIBUTES
 from service.demo.catalogue import Variant
 from service.demo.identity import uuid_text, uuid_texts, uuids
 from service.demo.market import OWN_BRANDS
@@ -110,6 +111,7 @@ def foundation(world: World) -> Iterator[Batch]:
             )
         ),
     )
+    yield _attribute_definitions(world)
     yield accounts(world.accounts)
     yield _products(world)
     yield batch(
@@ -130,6 +132,19 @@ def foundation(world: World) -> Iterator[Batch]:
             (one.id, one.code, one.name, one.kind, one.latitude, one.longitude, one.postcode, one.country,
              _address(one), one.time_zone, one.parent_location_id, one.account_id)
             for one in world.locations
+        ),
+    )  # fmt: skip
+
+
+def _attribute_definitions(world: World) -> Batch:
+    return batch(
+        "attribute_definition",
+        "id code labels data_type choices unit applies_to is_facet",
+        (
+            (uuid_text(world.seed, "attribute_definition", at), one.code, json({"en": one.en, "de": one.de}),
+             one.data_type, json([{"value": value} for value in one.choices]), one.unit, ["VEHICLE_MODEL"],
+             one.is_facet)
+            for at, one in enumerate(ATTRIBUTES)
         ),
     )  # fmt: skip
 

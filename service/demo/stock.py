@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from inventory.vehicle_row import CONDITIONS, HOLDS, STATUSES, VISIBILITIES
 from service.demo import registration, vin
+from service.demo.attributes import UPHOLSTERY
 from service.demo.catalogue import Catalogue
 from service.demo.equipment import EXTERIOR_COLORS, INTERIOR_COLORS, draw_options, has_leather
 from service.demo.identity import LISTING_HALF, Ordinals, digits, scramble, uuids
@@ -30,7 +31,6 @@ ON_ORDER, IN_TRANSIT, IN_STOCK, RESERVED, SOLD, IN_SERVICE, RETIRED = range(len(
 PREPARATION = HOLDS.index("PREPARATION")
 COUNTRIES = ("US", "DE", "GB")
 ODOMETER_STATUSES = ("ACTUAL", "NOT_ACTUAL", "EXCEEDS", "REPLACED")
-UPHOLSTERY = ("Cloth", "Leather", "Synthetic leather")
 
 # Per hundred vehicles of each kind of place.
 CONDITION_MIX = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 
@@ -18,6 +19,10 @@ log = structlog.get_logger("forecourt.messages")
 MOST_TRIES = 10
 FIRST_PAUSE = timedelta(seconds=15)
 LONGEST_PAUSE = timedelta(hours=2)
+
+Ground = Callable[[Services, Context, Message], Awaitable[Message | None]]
+GROUNDS: dict[str, Ground] = {}
+"""By template what must still hold when a message goes out: gives the message as it may go now, or None."""
 
 
 class Messages:
@@ -70,6 +75,12 @@ class Messages:
             if not verified:
                 await ctx.update(message, error=f"The sender's domain {domain} is not verified"[:200])
                 return None
+        if (ground := GROUNDS.get(message.template)) is not None:
+            grounded = await ground(self._services, ctx, message)
+            if grounded is None:
+                await ctx.update(message, status="PARKED", error="What it tells is not for its receiver any more")
+                return None
+            message = grounded
         return await ctx.update(message, attempts=message.attempts + 1, error=None)
 
     async def _later(self, message: Message, fault: Exception) -> None:

@@ -19,6 +19,7 @@ from domain.kit.policy import WORKER
 from domain.kit.store import Context
 from service.api.table import table
 from service.jobs import kinds
+from service.jobs.alerts import Alerts
 from service.jobs.mail import Transport
 from service.jobs.messages import Messages
 from service.jobs.privacy import erase_again, sweep_files
@@ -84,6 +85,7 @@ async def work(
         "effects": Queue(dsn, effects, EFFECTS_AT_ONCE, lease).run,
         "clock": Clock(dsn, [*PERIODIC.values(), Periodic("sweep_files", "40 4 * * *", files)], due).run,
         "webhooks": telling.follow,
+        "alerts": Alerts(services).follow,
     }
     async with asyncio.TaskGroup() as group:
         for name, part in parts.items():

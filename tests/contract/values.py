@@ -22,7 +22,13 @@ DAY, MOMENT = date(2026, 6, 1), datetime(2026, 6, 1, 12, tzinfo=UTC)
 def candidates() -> Iterator[Any]:
     """Values of many forms; texts are new each time."""
     number = next(_numbers)
-    yield from (f"X{number}", f"x{number}.example.com", f"x{number}@example.com", f"+1212555{number % 9000 + 1000}")
+    yield from (
+        f"X{number}",
+        f"x{number}",
+        f"x{number}.example.com",
+        f"x{number}@example.com",
+        f"+1212555{number % 9000 + 1000}",
+    )
     yield from ("US", "USD", "en", "UTC", f"https://example.com/{number}", "12345", f"{number:064x}")
     yield from ("1HGCM82633A004352", (DAY - timedelta(days=number % 3_000)).isoformat(), MOMENT.isoformat())
     yield from ("08:00", "1.50", 1, 0, 2020, 1.5, False, [], {}, {"x": "1"}, [f"X{number}"])

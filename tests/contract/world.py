@@ -20,6 +20,9 @@ from tests.contract.values import MOMENT, stored
 _ALSO: dict[str, dict[str, Any]] = {
     "sharing_rule": {"record_type": "product"},
     "vehicle_claim": {"registration_number": "ABC 123", "vin": "1HGCM82633A004352"},
+    "vehicle_reservation": {"deadline_at": MOMENT},
+    "vehicle_transfer_order": {"deadline_at": MOMENT},
+    "vehicle_stock_transaction": {"to_place": "ON_HAND"},
 }
 """What behaviour, and rules over several fields, ask of a row besides."""
 
@@ -89,6 +92,9 @@ class World:
             found = await self.owner.fetchval("select id from prm_setting")
         elif entity.name == "role_assignment":
             found = await self.owner.fetchval("select id from role_assignment where user_id = $1", place.user)
+        elif entity.name == "stock_entry":
+            vehicle = await self.row(self._entities["vehicle"], place)
+            found = await self.owner.fetchval("select id from stock_entry where vehicle_id = $1", vehicle)
         return None if found is None else str(found)
 
     async def key(self, entity: Entity, place: Place) -> str:
@@ -126,6 +132,13 @@ class World:
         if entity.states:
             values[entity.states.field] = "SUCCEEDED" if entity.name == "job" else entity.states.initial
         id = await self.insert(entity.table, **(values | _ALSO.get(entity.name, {})))
+        if entity.name == "vehicle":
+            await self.insert(
+                "stock_entry",
+                vehicle_id=id,
+                dealer_account_id=values["dealer_account_id"],
+                in_stock_since=MOMENT.date(),
+            )
         if entity.name == "vehicle_import":
             await self.owner.execute(
                 "insert into vehicle_import_run (import_id, account_id, file_format, mapping) "

@@ -11,9 +11,11 @@ import msgspec
 import pytest
 
 from domain.kit.tokens import hashed
+from inventory.criteria import Criteria, SearchRequest, checked
 from inventory.vehicle_row import VehicleRow
 from service.auth.passwords import Passwords
 from service.demo import load
+from service.demo.attributes import ATTRIBUTES
 from service.demo.load import QUICK_TABLES, fill, load_demo, load_world
 from service.demo.users import CLIENT, PASSWORD, USERS
 from service.demo.world import World, tiny
@@ -132,6 +134,28 @@ async def test_partners_may_sign_in_and_guests_know_dealers(loaded: str, connect
     assert await connection.fetchval("select status from prm_setting") == "ENABLED"
     known = await connection.fetch("select distinct type from account where audience = 2 order by type")
     assert [row[0] for row in known] == ["DEALER", "OEM"]
+
+
+async def test_attributes_are_what_the_catalogue_says(loaded: str, connection: Any, small_world: World) -> None:
+    known = {one.code: one for one in ATTRIBUTES}
+    stored = await connection.fetch("select code, data_type, choices from attribute_definition")
+    assert {row["code"]: row["data_type"] for row in stored} == {code: one.data_type for code, one in known.items()}
+    types = {"NUMBER": (int, float), "BOOLEAN": (bool,), "CHOICE": (str,)}
+    of_models = await connection.fetch("select attributes from vehicle_definition limit 500")
+    found = [row.attributes for row in small_world.vehicle_rows()]
+    found += [msgspec.json.decode(row["attributes"]) for row in of_models]
+    assert found
+    for attributes in found:
+        for code, value in attributes.items():
+            one = known[code]
+            assert type(value) in types[one.data_type], code
+            assert one.data_type != "CHOICE" or value in one.choices
+
+
+async def test_a_demo_customer_keeps_a_search(loaded: str, connection: Any) -> None:
+    (row,) = await connection.fetch('select u.email, s.criteria from saved_search s join "user" u on u.id = s.user_id')
+    assert row["email"] == "customer@demo.forecourt.example"
+    checked(SearchRequest(criteria=msgspec.json.decode(row["criteria"], type=Criteria)))
 
 
 async def test_loading_again_changes_nothing(loaded: str, connection: Any, small_world: World) -> None:

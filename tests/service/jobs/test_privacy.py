@@ -40,6 +40,8 @@ OTHER_TABLES = {
     "external_key": "kept equal to the records",
     "job_lease": "no texts",
     "webhook_position": "no persons",
+    "saved_search_match": "ids; the search is emptied",
+    "saved_search_position": "no persons",
     "schema_migrations": "no persons",
     "pgqueuer": "ids",
     "pgqueuer_log": "no persons: causes by the name of their type",
