@@ -19,7 +19,7 @@ from inventory.importing.rows import LONGEST_ROW, RawRow, UnreadRow
 from .files import cells, codes, csv_of, rows_of
 
 texts = st.text(alphabet=st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=12)
-awkward = st.text(alphabet='ab",;\t|\r\n \'=', max_size=8)
+awkward = st.text(alphabet="ab\",;\t|\r\n '=", max_size=8)
 
 
 three = st.lists(texts | awkward, min_size=3, max_size=3)
@@ -71,9 +71,7 @@ def test_every_line_of_a_file_is_accounted_for(data: bytes, chunk: int) -> None:
     except UnreadableFile:
         return
     text = data.replace(b'"', b"").decode("iso-8859-1").replace("\r\n", "\n").replace("\r", "\n")
-    assert [row.raw for row in found] == [
-        line.replace("\0", "\u2400") for line in text.split("\n") if line.strip(" ")
-    ]
+    assert [row.raw for row in found] == [line.replace("\0", "\u2400") for line in text.split("\n") if line.strip(" ")]
     assert [row.number for row in found] == list(range(1, len(found) + 1))
 
 
@@ -167,9 +165,9 @@ def test_a_quote_that_never_closes_loses_its_line_and_not_the_megabytes_after_it
 
 
 def test_a_quoted_field_may_be_long_but_not_endless() -> None:
-    fits = b"a,b\n1,\"" + b"x\n" * 400_000 + b"\"\n3,4\n"
+    fits = b'a,b\n1,"' + b"x\n" * 400_000 + b'"\n3,4\n'
     assert [len(row.raw) for row in rows_of(fits, chunk=65_536)] == [800_004, 3]
-    endless = b"a,b\n1,\"" + b"x" * (LONGEST_ROW + 10) + b"\"\n3,4\n"
+    endless = b'a,b\n1,"' + b"x" * (LONGEST_ROW + 10) + b'"\n3,4\n'
     assert codes(rows_of(endless, chunk=65_536)) == ["row-too-long", None]
 
 
