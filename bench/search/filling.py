@@ -18,11 +18,9 @@ from core_ext.columns import ABSENT
 from inventory.index import StockIndex
 from inventory.index.bands import band_of
 from inventory.index.dictionary import Codes
-from inventory.index.segment import View, build
-from inventory.index.snapshot import Snapshot
-from inventory.index.table import Arena, RowTable, Words
+from inventory.index.numbers import NumberIndex, Texts
+from inventory.index.table import Arena, RowTable
 from inventory.index.vocabulary import COLUMN, MODEL_YEAR, ODOMETER_BAND, PLACE, PRICE_BAND, Vocabulary
-from inventory.vehicle_row import OFFERED
 
 MOST_WITH_LONG_JSON = 2_000_000
 """Beyond, a vehicle's JSON holds its id and numbers only, so that ten million fit into memory."""
@@ -50,11 +48,9 @@ def filled(stock: Stock) -> Filled:
     vocabulary = Vocabulary()
     table = _table(stock, ids, vocabulary)
     json_bytes = len(table.fragments.blob)
-    segment, _ = build(table, vocabulary)
     vocabulary.index_words()
+    index.take(table, vocabulary, "1")
     del table
-    # What `StockIndex.load` does with rows encoded one by one, which a million would take a minute.
-    index._snapshot = Snapshot((View.whole(segment),), vocabulary, "1")
     _tidy()
     return Filled(index, ids, json_bytes, (_resident() - before - json_bytes) / max(stock.rows, 1))
 
@@ -88,7 +84,6 @@ def _table(stock: Stock, ids: Bytes, vocabulary: Vocabulary) -> RowTable:
     of_value = np.array([band_of(value) for value in odometers.tolist()])
     codes[ODOMETER_BAND] = _coded(vocabulary.odometer_bands, _present(range(200), of_value))[of_value[back]]
     starts, options = _options(columns["options"], vocabulary)
-    statuses = [status in OFFERED for status in stock.values["status"]]
     long_json = rows <= MOST_WITH_LONG_JSON
     fragments, cut = _fragments(ids, long_json)
     return RowTable(
@@ -103,13 +98,13 @@ def _table(stock: Stock, ids: Bytes, vocabulary: Vocabulary) -> RowTable:
             columns["in_stock_since"].astype(np.int64),
             np.full(rows, ABSENT, np.int64),
         ),
-        offered=np.array(statuses, np.bool_)[columns["status"]],
         network=np.ones(rows, np.bool_),
-        ids=_arena(_uuid_text(ids)),
+        shown=np.ones(rows, np.bool_),
+        ids=ids,
         fragments=fragments,
         cuts=np.full(rows, cut, np.uint32),
-        open_words=Words(_arena(_digits(rows)), np.arange(rows, dtype=np.uint32)),
-        guarded_words=Words(_arena(_vins(rows)), np.arange(rows, dtype=np.uint32)),
+        open_words=_words(_digits(rows)),
+        guarded_words=_words(_vins(rows)),
     )
 
 
@@ -173,6 +168,11 @@ def _vins(rows: int) -> Bytes:
     vins = letters[np.random.default_rng([SEED, 4]).integers(0, len(letters), (rows, 17))]
     vins[:, 9:] = _digits(rows)
     return vins
+
+
+def _words(texts: Bytes) -> NumberIndex:
+    """One number a vehicle."""
+    return NumberIndex.of(len(texts), Texts(*_arena(texts), np.arange(len(texts), dtype=np.uint32)))
 
 
 def _arena(texts: Bytes) -> Arena:

@@ -5,16 +5,16 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-import msgspec
 import numpy as np
 
 from bench.search.bulk import CLUSTERING, Available, Tuples
 from bench.search.filling import Filled, id_of, number_of
-from bench.search.searcher import Bucket, InProcess, dense
+from bench.search.searcher import InProcess, dense
 from bench.search.shapes import LIMIT, Answer, Query
 from bench.search.stock import FACETS, FIRST_YEAR, Points, Stock, distances_km
-from inventory.criteria import RANGE_FACETS, Criteria, FacetCount, Near, Range, SearchRequest, Sort
-from inventory.index import EVERYTHING
+from inventory.criteria import RANGE_FACETS, Criteria, Near, Range, SearchRequest, Sort
+from inventory.index import EVERYTHING, bulk
+from inventory.index.bands import EDGES
 from inventory.vehicle_row import STATUSES
 
 _RANGES = {"price": (100, 0), "model_year": (1, FIRST_YEAR), "odometer_km": (1, 0)}
@@ -60,11 +60,8 @@ class Ours(InProcess):
 
     def search(self, request: SearchRequest) -> Any:
         """Total, ids, keys, counts and relaxations."""
-        return self.index.search(request, EVERYTHING)
-
-    def lacking(self) -> dict[str, str]:
-        """Our methods that the index cannot serve, with the method that it lacks."""
-        return {ours: method for ours, method in _METHODS.items() if not hasattr(self.index, method)}
+        found = self.index.find(request, EVERYTHING)
+        return found.total, found.ids, found.keys, found.counts, found.relaxations
 
     def questions(self, tuples: Tuples) -> tuple[dict[str, list[str]], Points]:
         """Texts by column, and points."""
@@ -73,8 +70,10 @@ class Ours(InProcess):
 
     def available(self, questions: tuple[dict[str, list[str]], Points]) -> Available:
         """All in one call."""
-        counts, kilometres = getattr(self.index, _METHODS["available"])(*questions, EVERYTHING)
-        return Available(counts, kilometres)
+        texts, points = questions
+        found = self.index.available_many(bulk.Tuples(**texts, latitude=points[:, 0], longitude=points[:, 1]), EVERYTHING)
+        assert found is not None
+        return Available(found.counts, np.where(np.isnan(found.distances_km), np.inf, found.distances_km))
 
     def vehicle(self, number: int) -> str:
         """Its id."""
@@ -82,11 +81,11 @@ class Ours(InProcess):
 
     def change_status(self, vehicle: str, status: int) -> None:
         """One decoded change."""
-        getattr(self.index, _METHODS["change_status"])(vehicle, STATUSES[status])
+        self.index.change_status(vehicle, STATUSES[status], 2, "2")
 
     def answer(self, query: Query, raw: Any) -> Answer:
         """By the vehicles' numbers; their sort keys are looked up in the generated columns."""
-        ids = [msgspec.json.decode(item)["id"] for item in raw.items]
+        total, ids, _, counted, relaxations = raw
         numbers = np.array([number_of(self.filled.ids, id) for id in ids], np.int64)
         rows = numbers  # of the generator's order
         if query.sort == "distance":
@@ -96,27 +95,35 @@ class Ours(InProcess):
         else:
             keys = self.stock.columns[query.sort][rows]
         counts: dict[str, Any] = {}
-        for name, found in raw.facets.items():
+        for name, (column, found) in counted.items():
+            codes = np.flatnonzero(found).tolist()
             if name in RANGE_FACETS:
-                counts[name] = [_bucket(one) for one in found]
+                counts[name] = [(*self._bounds(name, code), int(found[code])) for code in codes]
             else:
-                codes = [self._codes[name][one.value] for one in found]
-                counts[name] = dense(self.stock, name, codes, [one.count for one in found])
-        relaxed = {one.drop: one.total for one in raw.relaxations}
-        return Answer(raw.total, np.asarray(keys, np.float64), numbers, counts, relaxed)
+                values = self.index.vocabulary.dictionary(column).values
+                known = [self._codes[name][values[code] or ""] for code in codes]
+                counts[name] = dense(self.stock, name, known, found[codes])
+        relaxed = {one.drop: one.total for one in relaxations}
+        return Answer(total, np.asarray(keys, np.float64), numbers, counts, relaxed)
 
-
-_METHODS = {"available": "available_many", "change_status": "change_status"}
-"""What the index must have for our method to be measured."""
+    def _bounds(self, facet: str, code: int) -> tuple[int | None, int | None]:
+        """Where the narrow bucket that a code stands for begins and ends."""
+        vocabulary = self.index.vocabulary
+        if facet == "model_year":
+            year = vocabulary.years.values[code]
+            assert year is not None
+            return year, year + 1
+        if facet == "odometer_km":
+            band = vocabulary.odometer_bands.values[code]
+        else:
+            priced = vocabulary.price_bands.values[code]
+            assert priced is not None
+            band = priced[1]
+        assert band is not None
+        return EDGES[band - 1] if band else None, EDGES[band] if band < len(EDGES) else None
 
 
 def _sort(query: Query) -> Sort:
     if query.sort == "in_stock_since":
         return Sort("days_in_stock", "asc" if query.descending else "desc")
     return Sort(query.sort, "desc" if query.descending else "asc")
-
-
-def _bucket(count: FacetCount) -> Bucket:
-    assert not isinstance(count.gte, msgspec.UnsetType)
-    assert not isinstance(count.lt, msgspec.UnsetType)
-    return count.gte, count.lt, count.count

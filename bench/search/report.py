@@ -53,7 +53,6 @@ class Figures(msgspec.Struct):
     tuples: int
     machine: dict[str, Any]
     peers: list[Peer]
-    skipped: list[str]
     """What was not measured, and why."""
 
 
@@ -66,7 +65,7 @@ def table(figures: Figures) -> str:
     if ours is not None and ours.change_us is not None:
         reached = _reached(CHANGE_US.least or 0, ours.change_us, CHANGE_US.aim)
         lines.append(("status change to visible", f"{ours.change_us:.2f} us", "", "", "", "2 us", "0.5 us", reached))
-    return "\n".join([_heading(figures), "", _laid_out(lines), "", _all_peers(figures), "", *figures.skipped]).rstrip()
+    return "\n".join([_heading(figures), "", _laid_out(lines), "", _all_peers(figures)]).rstrip()
 
 
 def _heading(figures: Figures) -> str:

@@ -45,7 +45,7 @@ def measured(names: Sequence[str], vehicles: int, queries_a_shape: int, tuple_co
     stock = generated.clustered()
     tell(f"asking the oracle {queries_a_shape} queries a shape")
     task = Task(stock, queries_a_shape, tuple_count)
-    figures = Figures(vehicles, queries_a_shape, tuple_count, measure.machine(core), [], [])
+    figures = Figures(vehicles, queries_a_shape, tuple_count, measure.machine(core), [])
     for name in names:
         tell(f"{name}: loading")
         started = time.process_time()
@@ -64,7 +64,7 @@ def measured(names: Sequence[str], vehicles: int, queries_a_shape: int, tuple_co
             tell(f"{name}: searching")
             times = measure.time_searches(peer, task.warm, task.queries, task.answers)
             found = Peer(peer.name, peer.counts, version, [], seconds, times, remarks=remarks)
-            _beside(peer, found, task, figures.skipped)
+            _beside(peer, found, task)
         finally:
             peer.close()
         found.load = measure.load()
@@ -75,11 +75,9 @@ def measured(names: Sequence[str], vehicles: int, queries_a_shape: int, tuple_co
     return figures
 
 
-def _beside(peer: Searcher, figures: Peer, task: Task, skipped: list[str]) -> None:
+def _beside(peer: Searcher, figures: Peer, task: Task) -> None:
     """Bulk tuples and changes of status, where a peer can do them."""
-    lacking = peer.lacking() if isinstance(peer, Ours) else {}
-    skipped += [f"Not measured of ours: {ours}, for the index has no {method} yet." for ours, method in lacking.items()]
-    if isinstance(peer, Bulk) and "available" not in lacking:
+    if isinstance(peer, Bulk):
         figures.bulk_ms = time_bulk(peer, task.tuples, task.available)
-    if isinstance(peer, Changing) and "change_status" not in lacking:
+    if isinstance(peer, Changing):
         figures.change_us = time_changes(peer, task.stock)
