@@ -1,4 +1,4 @@
-"""How routes that ask the stock index many questions get hold of it."""
+"""How routes that ask the stock index many questions get hold of it, and of the network of locations."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import Any, TypeVar
 
 from domain.kit.errors import Unavailable
 from inventory.index import StockIndex
+from inventory.network import Network, Site
+from inventory.statements import SQL
 from service.services import Services
 from service.stock import INLINE_ROWS
 
@@ -36,3 +38,16 @@ def pinned(index: StockIndex) -> StockIndex:
     An index replaces its snapshot as a whole, so that a copy of the object goes on with the one it has.
     """
     return copy.copy(index)
+
+
+async def network(services: Services) -> Network:
+    """The network of locations as it is now; made anew only after one of them has changed."""
+    async with services.database.reading() as connection:
+        state = tuple(await connection.fetchrow(SQL["network_state"]))
+        kept: tuple[tuple[Any, ...], Network] | None = services.parts.get("network")
+        if kept is not None and kept[0] == state:
+            return kept[1]
+        rows = await connection.fetch(SQL["network"])
+    made = await asyncio.to_thread(Network, [Site(*row) for row in rows])
+    services.parts["network"] = (state, made)
+    return made

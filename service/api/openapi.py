@@ -225,7 +225,7 @@ def _unique(types: list[Any]) -> None:
 
 def _truthful(schema: Any) -> Any:
     """Mends what the generator cannot know: `$` is the very end in JSON Schema, and decimals may come as numbers."""
-    if isinstance(schema, list):
+    if isinstance(schema, list | tuple):
         return [_truthful(part) for part in schema]
     if not isinstance(schema, dict):
         return schema

@@ -13,6 +13,7 @@ from domain.kit.clock import Clock, now
 from service.auth.demo import enable_partners, seed_client, seed_users
 from service.demo import records
 from service.demo.customer_records import customers, saved_searches, users
+from service.demo.parts import parts
 from service.demo.records import Batch
 from service.demo.stock import BLOCK
 from service.demo.users import CLIENT, PASSWORD
@@ -120,7 +121,7 @@ async def _in_use(connection: Connection) -> bool:
 async def _load_foundation(connection: Connection, world: World, progress: Progress) -> None:
     with progress.step("Loading models, dealers and places") as step:
         await enable_partners(connection)
-        for batch in records.foundation(world):
+        for batch in (*records.foundation(world), *parts(world)):
             for part in _parts(batch):
                 async with connection.transaction():
                     step.advance(await _insert(connection, part))

@@ -203,18 +203,11 @@ class Alerts:
         recipient = await alerts.recipient_of(ctx, search)
         message = None
         if await alerts.wanted(ctx, search, recipient):
-            seen = await self._seen(ctx, search, cars)
+            seen = await _seen(self._services, ctx, search, cars)
             if seen:
                 link = unsubscribe_link(self._services.settings, search.id)
                 message = await alerts.write(ctx, search, recipient, seen, link)
         await ctx.db.execute(_TOLD, search.id, list(cars), ctx.now, message.id if message is not None else None)
-
-    async def _seen(self, ctx: Context, search: SavedSearch, cars: Collection[str]) -> list[Car]:
-        row = await ctx.db.fetchrow("select * from app.requester($1, null, '{}')", search.user_id)
-        if row is None:
-            return []
-        async with self._services.context(principal_of(row), readonly=True) as own:
-            return await alerts.cars_seen(own, sorted(cars))
 
     async def digests(self) -> None:
         """Send what waits: the day's matches of each search in one message."""
@@ -236,6 +229,15 @@ class Alerts:
                     await self._tell(ctx, search, [row[0] for row in cars])
 
 
+async def _seen(services: Services, ctx: Context, search: SavedSearch, cars: Collection[str]) -> list[Car]:
+    """The cars as their row policies show them to the owner now; none to one who may not act any more."""
+    row = await ctx.db.fetchrow("select * from app.requester($1, null, '{}')", search.user_id)
+    if row is None:
+        return []
+    async with services.context(principal_of(row), readonly=True) as own:
+        return await alerts.cars_seen(own, sorted(cars))
+
+
 async def _still_grounded(services: Services, ctx: Context, message: Message) -> Message | None:
     """The alert as it may go out now: without cars that its owner does not see any more. None: it must not go."""
     found = await ctx.db.fetch(
@@ -247,7 +249,7 @@ async def _still_grounded(services: Services, ctx: Context, message: Message) ->
     recipient = await alerts.recipient_of(ctx, search)
     if not await alerts.wanted(ctx, search, recipient):
         return None
-    seen = await Alerts(services)._seen(ctx, search, [row[1] for row in found])
+    seen = await _seen(services, ctx, search, [row[1] for row in found])
     if not seen:
         return None
     return await alerts.rewritten(ctx, message, search, recipient, seen)
