@@ -142,6 +142,8 @@ def _items(snapshot: Snapshot, plan: Plan, shelves: list[int], rows: list[int]) 
     for number in set(shelves):
         segment = views[number].segment
         fragments[number] = segment.written
+        if segment.pages is not None:
+            segment.touch([row for shelf, row in zip(shelves, rows, strict=True) if shelf == number])
         if segment.changed:
             for place, row in enumerate(rows):
                 if shelves[place] == number and row in segment.changed:

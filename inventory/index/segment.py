@@ -7,13 +7,15 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from core_ext.checksum import Pages
 from core_ext.columns import BLOCK_ROWS, CodeColumn, IntColumn, bit_at, gather_lists, set_bit
 from core_ext.ids import Ids
 from core_ext.page import Fragments
 from core_ext.runs import Runs
 from core_ext.shelf import Shelf
 from inventory.index.fragments import with_status
-from inventory.index.table import Numbers, RowTable, joined, take
+from inventory.index.numbers import NumberIndex
+from inventory.index.table import Arena, Numbers, RowTable, joined, take
 from inventory.index.vocabulary import COLUMN, INT, OPTIONS, PLACE, Vocabulary
 from inventory.vehicle_row import OFFERED
 
@@ -58,9 +60,40 @@ class Segment:
         self.changed: dict[int, tuple[str, int]] = {}
         """Status and version of the rows where they are no longer those of the fragment."""
         self.written = Fragments(*table.fragments, table.cuts)
+        self.pages: Pages | None = None
+        """Where the JSON is mapped from a file: what of it was verified."""
+
+    @classmethod
+    def restored(
+        cls, *, rows: int, runs: Runs, codes: tuple[CodeColumn | None, ...], ints: tuple[IntColumn, ...],
+        offered_codes: frozenset[int], shown: Bits, offered: Bits, network: Bits, ids: Ids, fragments: Arena,
+        cuts: Numbers, open_words: NumberIndex, guarded_words: NumberIndex, changed: dict[int, tuple[str, int]],
+        pages: Pages,
+    ) -> Segment:  # fmt: skip
+        """A segment of the parts that another had; they are believed, but for pages of JSON not verified yet."""
+        made = cls.__new__(cls)
+        made.rows, made.runs, made.codes, made.ints, made.ids = rows, runs, codes, ints, ids
+        made.offered_codes, made.shown, made.offered, made.network = offered_codes, shown, offered, network
+        made.fragments, made.cuts, made.written = fragments, cuts, Fragments(*fragments, cuts)
+        made.open_words, made.guarded_words, made.changed, made.pages = open_words, guarded_words, changed, pages
+        return made
+
+    def touch(self, rows: Sequence[int]) -> None:
+        """Call before reading the JSON of rows; Damaged if that is not what was written to the file."""
+        pages = self.pages  # another thread may have verified the rest meanwhile
+        if pages is not None:
+            pages.touch_strings(self.fragments.starts, np.array(rows, np.uint32))
+
+    def verify(self) -> None:
+        """Verifies all JSON that nobody has touched yet: 10 GB a second, other threads run. Damaged."""
+        pages = self.pages
+        if pages is not None:
+            pages.touch(0, len(self.fragments.blob))
+            self.pages = None
 
     def fragment(self, row: int, guarded: bool) -> tuple[bytes, bytes]:
-        """The row's JSON: what all see, and the guarded tail (empty for a guarded audience)."""
+        """The row's JSON: what all see, and the guarded tail (empty for a guarded audience). Damaged."""
+        self.touch([row])
         start, stop = self.fragments.starts[row], self.fragments.starts[row + 1]
         cut = start + self.cuts[row]
         head = self.fragments.blob[start:cut].tobytes()
@@ -94,7 +127,8 @@ class Segment:
         self.changed[row] = (status, version)
 
     def table(self, rows: Numbers) -> RowTable:
-        """The given rows taken apart again."""
+        """The given rows taken apart again. Damaged."""
+        self.verify()
         options = self.codes[OPTIONS]
         assert options is not None
         assert options.starts is not None
@@ -130,11 +164,12 @@ class Segment:
 class View:
     """A segment with the rows of it that are alive; rows die in place, readers kept out by the caller."""
 
-    def __init__(self, segment: Segment):
+    def __init__(self, segment: Segment, live: Bits | None = None):
+        """`live`: the rows that are alive, if not all are; changed in place from now on."""
         self.segment = segment
-        self.live = pack(np.ones(segment.rows, np.bool_))
+        self.live = pack(np.ones(segment.rows, np.bool_)) if live is None else live
         self.shelf = Shelf(segment.codes, segment.ints, (self.live, segment.offered, segment.network), segment.ids.ids)
-        self._dead: list[int] = []
+        self._dead: list[int] = [] if live is None else np.flatnonzero(~unpack(live, segment.rows)).tolist()
 
     @property
     def rows(self) -> int:

@@ -6,13 +6,17 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import TypeVar
 
 import msgspec
 import numpy as np
 
+from core_ext.checksum import Damaged
 from core_ext.gate import Gate
+from domain.kit.errors import Unavailable
 from inventory.criteria import SearchPage, SearchRequest
+from inventory.index import saving
 from inventory.index.answer import Finding, Setting, answer, find
 from inventory.index.audience import Audience
 from inventory.index.bulk import Available, Tuples, available, representable
@@ -72,6 +76,8 @@ class StockIndex:
         """Segments that a running merge has taken up: they are not compacted meanwhile."""
         self._restless: list[tuple[bytes, str, int]] = []
         """Statuses that changed in place while a merge was running."""
+        self.damaged = False
+        """Whether somebody came upon a page of a file that is not what was written: load everything anew."""
         self._snapshot = Snapshot((), Vocabulary(), "", self._gate, self._gate.serial, {}, ())
 
     def load(self, rows: Sequence[VehicleRow], as_of: str = "") -> None:
@@ -87,7 +93,35 @@ class StockIndex:
         with self._merging, self._writing:
             views = () if table is None else (View(build(table, vocabulary)[0]),)
             with self._gate:
+                self.damaged = False
                 self._publish(views, vocabulary, as_of)
+
+    def save(self, path: Path) -> None:
+        """Writes the present state to a file, beside changes and searches. OSError: the former file stands."""
+        with self._writing:
+            present = self._snapshot
+            image = saving.image(present.views, present.vocabulary, present.as_of)
+        saving.save(path, image)
+
+    def restore(self, path: Path) -> str:
+        """Replaces everything by what a file holds; returns the state it shows.
+
+        Damaged if it is not what was written, or written by other code; OSError if it cannot be read.
+        """
+        views, vocabulary, as_of = saving.restored(path)
+        with self._merging, self._writing, self._gate:
+            self.damaged = False
+            self._publish(views, vocabulary, as_of)
+        return as_of
+
+    def verify(self) -> None:
+        """Verifies what `restore` has left for later; for a background thread. Damaged, and `damaged` from then on."""
+        try:
+            for view in self._snapshot.views:
+                view.segment.verify()
+        except Damaged:
+            self.damaged = True
+            raise
 
     def apply(self, upserts: Sequence[VehicleRow], removed: Sequence[str], as_of: str) -> None:
         """Takes in one change as a whole; `as_of` names the state it leads to. An id in both is removed.
@@ -198,9 +232,19 @@ class StockIndex:
         return self._read(look)[0]
 
     @property
+    def attribute_codes(self) -> frozenset[str]:
+        """The attributes that vehicles have or had."""
+        return frozenset(self._snapshot.vocabulary.attributes)
+
+    @property
     def count(self) -> int:
         """How many vehicles the index holds."""
         return self._snapshot.rows
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """What codes mean; `find` counts by them."""
+        return self._snapshot.vocabulary
 
     @property
     def as_of(self) -> str:
@@ -214,16 +258,23 @@ class StockIndex:
         return self._set
 
     def _read(self, look: Callable[[Snapshot], T | None]) -> T:
-        """What `look` finds in one state; it answers None where a change came between."""
-        for _ in range(ATTEMPTS):
-            snapshot = self._snapshot
-            found = look(snapshot)
-            if found is not None and snapshot.is_current:
+        """What `look` finds in one state; it answers None where a change came between.
+
+        Unavailable where it comes upon a damaged page of a file: the owner loads the index anew.
+        """
+        try:
+            for _ in range(ATTEMPTS):
+                snapshot = self._snapshot
+                found = look(snapshot)
+                if found is not None and snapshot.is_current:
+                    return found
+            with self._writing:
+                found = look(self._snapshot)
+                assert found is not None
                 return found
-        with self._writing:
-            found = look(self._snapshot)
-            assert found is not None
-            return found
+        except Damaged:
+            self.damaged = True
+            raise Unavailable("The stock index is loading", retry_after=1) from None
 
     def _publish(self, views: tuple[View, ...], vocabulary: Vocabulary, as_of: str) -> None:
         """Makes a state the present one; called inside the gate."""
