@@ -32,7 +32,8 @@ for _place in range(1, 19):
 cdef bint _plain(object bound, int places, int64_t* found) except -1:
     """Reads a decimal without sign and exponent of few digits, in units of 10**-places; False for any other."""
     cdef Py_ssize_t size, i
-    cdef const char* text = PyUnicode_AsUTF8AndSize(str(bound), &size)
+    cdef str shown = str(bound)
+    cdef const char* text = PyUnicode_AsUTF8AndSize(shown, &size)
     cdef int64_t value = 0
     cdef int after = -1
     if not 0 < size <= FEW_DIGITS:
