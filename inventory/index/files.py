@@ -15,7 +15,7 @@ import mmap
 import os
 import secrets
 import struct
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -85,7 +85,7 @@ def write(path: Path, arrays: Mapping[str, Array], meta: bytes) -> None:
         _write_at(draft, 0, np.frombuffer(_sealed(head), np.uint8))
 
 
-def read(path: Path, later: Collection[str] = ()) -> Mapped:
+def read(path: Path, later: Container[str] = ()) -> Mapped:
     """Maps the file and verifies it, but for the arrays named in `later`: touch their pages before reading them.
 
     Damaged if it is cut off, changed, of another version or another machine's; OSError if it cannot be read. Bytes a
