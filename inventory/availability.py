@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from operator import attrgetter
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast
 
 import msgspec
+import numpy as np
 from msgspec import Meta
 
+from core_ext.geo import ABSENT_KEY
 from domain.kit.errors import Malformed, NotFound, Problem
 from inventory.criteria import Criteria, Near, Range, SearchRequest, Sort, Value, checked
-from inventory.index import Audience, StockIndex
+from inventory.index import Audience, StockIndex, Tuples, kilometres
 from inventory.vehicle_row import CONDITIONS, STATUSES
 
 QueryId = Annotated[str, Meta(max_length=200)] | Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
@@ -172,9 +176,10 @@ def answers(
     whatever is no question is the answer to one that could not be read. The criteria of the queries are changed.
     Texts must be sound already: no U+0000, no half of a surrogate pair.
     """
-    found: list[Availability | R] = []
+    found: list[Availability | R | None] = []
     told = found.append
     known = index.known_attributes
+    together = _Together()
     for query in queries:
         if not isinstance(query, AvailabilityQuery):
             told(query)
@@ -187,6 +192,9 @@ def answers(
                 if criteria.near is not None:
                     raise Malformed.at("/near", "is given twice: the criteria have it too")
                 criteria.near = query.near
+            if together.takes(len(found), query.id, criteria):
+                told(None)
+                continue
             if _has_rules(criteria):
                 checked(SearchRequest(criteria=criteria), known)
             available, nearest = _available(index, criteria, audience)
@@ -194,7 +202,64 @@ def answers(
             told(refuse(query.id, problem))
         else:
             told(Availability(query.id, available, nearest))
-    return found
+    together.answer(found, index, audience)
+    return cast("list[Availability | R]", found)
+
+
+class _Together:
+    """The questions that name a make, or also a model, trim and colour, and nothing else: the index answers all of
+    them at once for about what one search costs.
+    """
+
+    _ELSE = attrgetter(
+        "body_style", "drivetrain", "fuel_type", "transmission", "interior_color", "condition", "location_id",
+        "dealer_account_id", "options_all", "options_any", "attributes", "model_year", "price", "currency",
+        "odometer_km", "days_in_stock", "available_on", "text",
+    )  # fmt: skip
+    _NAMED = attrgetter("make", "model", "trim", "exterior_color")
+
+    def __init__(self) -> None:
+        self._places: dict[int, list[tuple[int, str | int, tuple[list[str], ...], Near | None]]] = {}
+
+    def takes(self, place: int, id: str | int, criteria: Criteria) -> bool:
+        """Whether it is such a question; it will be answered at its place."""
+        near = criteria.near
+        if any(self._ELSE(criteria)) or criteria.status is not None:
+            return False
+        if near is not None and near.radius_km is not None:
+            return False
+        named = self._NAMED(criteria)
+        depth = 0
+        for values in named:
+            if len(values) != 1:
+                break
+            depth += 1
+        if depth == 0 or any(named[depth:]):
+            return False
+        self._places.setdefault(depth, []).append((place, id, named, near))
+        return True
+
+    def answer(self, found: list[Any], index: StockIndex, audience: Audience) -> None:
+        """Puts the answers to their places."""
+        for depth, asked in self._places.items():
+            texts = [[named[level][0] for _, _, named, _ in asked] for level in range(depth)]
+            points = [(math.nan, math.nan) if near is None else (near.latitude, near.longitude) for *_, near in asked]
+            latitude, longitude = np.array(points, np.float64).T
+            columns = dict(zip(("make", "model", "trim", "exterior_color"), texts, strict=False))
+            told = index.available_many(Tuples(**columns, latitude=latitude, longitude=longitude), audience)
+            if told is None:
+                for place, id, named, near in asked:
+                    make, model, trim, color = named
+                    criteria = Criteria(make=make, model=model, trim=trim, exterior_color=color, near=near)
+                    found[place] = Availability(id, *_available(index, criteria, audience))
+                continue
+            counts, distances = told.counts.tolist(), told.distances_km.tolist()
+            for at, (place, id, _, _) in enumerate(asked):
+                vehicle = told.ids[at]
+                nearest = None
+                if vehicle is not None:
+                    nearest = Nearest(vehicle, told.location_ids[at], round(distances[at], 3))
+                found[place] = Availability(id, counts[at], nearest)
 
 
 _PLAIN = frozenset((*CONDITIONS, *STATUSES))
@@ -215,26 +280,14 @@ def _has_rules(criteria: Criteria) -> bool:
     )
 
 
-class _Item(msgspec.Struct):
-    """What an answer needs of a vehicle."""
-
-    id: str
-    location_id: str | None
-    distance_km: float | None = None
-
-
-_item = msgspec.json.Decoder(_Item).decode
 _BY_DISTANCE = [Sort("distance")]
 
 
 def _available(index: StockIndex, criteria: Criteria, audience: Audience) -> tuple[int, Nearest | None]:
     """How many vehicles meet the criteria, and the nearest to their point."""
     if criteria.near is None:
-        return index.search(SearchRequest(criteria=criteria, limit=1), audience).total, None
-    page = index.search(SearchRequest(criteria=criteria, sort=_BY_DISTANCE, limit=1), audience)
-    if not page.items:
-        return 0, None
-    first = _item(page.items[0])
-    if first.distance_km is None:
-        return page.total, None
-    return page.total, Nearest(first.id, first.location_id, first.distance_km)
+        return index.find(SearchRequest(criteria=criteria, limit=1), audience).total, None
+    found = index.find(SearchRequest(criteria=criteria, sort=_BY_DISTANCE, limit=1), audience)
+    if not found.ids or found.keys[0][0] == ABSENT_KEY:
+        return found.total, None
+    return found.total, Nearest(found.ids[0], found.location_id(0), round(kilometres(found.keys[0][0]), 3))

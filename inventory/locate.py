@@ -175,7 +175,7 @@ class _Stock:
             raise too_much()
         criteria = self._criteria(kept, places)
         if criteria is None:
-            return SearchPage(total=0, items=[], facets={}, relaxations=[], next_cursor=None, as_of="", took_us=0)
+            return SearchPage(total=0, items=b"", facets=b"", relaxations=[], next_cursor=None, as_of="", took_us=0)
         return self._search(SearchRequest(criteria=criteria, sort=[Sort("distance")], limit=limit))
 
     def _criteria(self, kept: Collection[str], places: Collection[str] | None) -> Criteria | None:

@@ -59,7 +59,7 @@ class Network:
 
     def distances(self, latitude: float, longitude: float) -> dict[str, float]:
         """Kilometres from a point to every location that has one: to the last bit those of a search."""
-        found = self._places.distances_km(latitude, longitude, len(self._places)).tolist()
+        found = self._places.distances_km(latitude, longitude, range(len(self._places))).tolist()
         return {id: found[code] for id, code in self._codes.items() if code}
 
     def way_from(self, latitude: float, longitude: float, own: str | None = None) -> Way:
@@ -106,7 +106,7 @@ class Network:
 
     def distances_among(self, latitude: float, longitude: float) -> dict[str, float]:
         """Kilometres from a point to the centres and hubs that have one."""
-        found = self._places.distances_km(latitude, longitude, len(self._places))
+        found = self._places.distances_km(latitude, longitude, range(len(self._places)))
         codes = ((site.id, self._codes[site.id]) for site in (*self._centres, *self._hubs))
         return {id: float(found[code]) for id, code in codes if code}
 

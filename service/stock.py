@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 from domain.kit.errors import Unavailable
 from domain.kit.policy import Principal
@@ -12,9 +13,15 @@ from inventory.criteria import SearchPage, SearchRequest
 from inventory.follower import StockFollower
 from inventory.index import Audience, StockIndex
 from service.services import Services
+from service.settings import Settings
 
-INLINE_ROWS = 200_000
+INLINE_ROWS = 2_000_000
 """Up to so many vehicles a search takes well under a millisecond and runs on the event loop; beyond, in a thread."""
+
+
+def index_file(settings: Settings) -> Path:
+    """Where the processes of this machine keep the index for their next start."""
+    return settings.data_dir / "index" / "stock"
 
 
 @asynccontextmanager
@@ -29,7 +36,9 @@ async def followed(services: Services) -> AsyncIterator[StockFollower]:
         currency=services.settings.currency,
         today=lambda: services.clock().date(),
     )
-    follower = StockFollower(services.database, index, today=lambda: services.clock().date())
+    follower = StockFollower(
+        services.database, index, today=lambda: services.clock().date(), file=index_file(services.settings)
+    )
     services.stock = follower
 
     task = asyncio.create_task(follower.run(), name="stock follower")

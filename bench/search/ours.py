@@ -71,7 +71,8 @@ class Ours(InProcess):
     def available(self, questions: tuple[dict[str, list[str]], Points]) -> Available:
         """All in one call."""
         texts, points = questions
-        found = self.index.available_many(bulk.Tuples(**texts, latitude=points[:, 0], longitude=points[:, 1]), EVERYTHING)
+        asked = bulk.Tuples(**texts, latitude=points[:, 0], longitude=points[:, 1])
+        found = self.index.available_many(asked, EVERYTHING)
         assert found is not None
         return Available(found.counts, np.where(np.isnan(found.distances_km), np.inf, found.distances_km))
 

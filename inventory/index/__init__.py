@@ -22,7 +22,17 @@ What the contract leaves open is decided so:
 
 from inventory.index.answer import Finding
 from inventory.index.audience import EVERYTHING, GUEST, Audience
+from inventory.index.bulk import Tuples, kilometres
 from inventory.index.fragments import VehicleView
 from inventory.index.stock import StockIndex
 
-__all__ = ["EVERYTHING", "GUEST", "Audience", "Finding", "StockIndex", "VehicleView"]
+__all__ = [
+    "EVERYTHING",
+    "GUEST",
+    "Audience",
+    "Finding",
+    "StockIndex",
+    "Tuples",
+    "VehicleView",
+    "kilometres",
+]

@@ -19,7 +19,7 @@ from inventory.index.facets import written
 from inventory.index.plan import Plan
 from inventory.index.segment import Bits, View
 from inventory.index.snapshot import Snapshot
-from inventory.index.vocabulary import PLACE
+from inventory.index.vocabulary import COLUMN, PLACE
 
 
 class Setting(NamedTuple):
@@ -38,22 +38,28 @@ class Setting(NamedTuple):
 class Finding:
     """What a search found, for callers in the process: nothing is written or signed."""
 
-    __slots__ = ("_found", "_plan", "as_of", "ids", "keys", "total")
+    __slots__ = ("_found", "_plan", "_snapshot", "as_of", "ids", "keys", "total")
 
-    def __init__(self, plan: Plan, found: Found, as_of: str):
+    def __init__(self, plan: Plan, found: Found, snapshot: Snapshot):
         self.total: int = found.total
         """How many vehicles match."""
         self.ids: list[str] = found.ids
         """Those of the page, in its order."""
         self.keys: list[tuple[int, ...]] = found.keys
         """Their sort keys: smaller is earlier, 2**63 - 1 is absent."""
-        self.as_of, self._plan, self._found = as_of, plan, found
+        self.as_of, self._plan, self._found, self._snapshot = snapshot.as_of, plan, found, snapshot
 
     @property
     def counts(self) -> dict[str, tuple[int, NDArray[np.int64]]]:
         """By facet its column, and how many vehicles have each of its codes."""
         counters = self._found.counters
         return {name: (column, counters[first : first + size]) for name, column, first, size in self._plan.facets}
+
+    def location_id(self, place: int) -> str | None:
+        """The location of a vehicle of the page by its place there."""
+        segment = self._snapshot.views[self._found.shelves[place]].segment
+        code = segment.codes_of(COLUMN["location_id"], np.array([self._found.rows[place]], np.uint32))
+        return self._snapshot.vocabulary.text("location_id").values[int(code[0])]
 
     @property
     def relaxations(self) -> list[Relaxation]:
@@ -68,7 +74,7 @@ def find(snapshot: Snapshot, request: SearchRequest, audience: Audience, setting
     """
     plan = Plan(request, audience, snapshot.vocabulary, setting.currency, setting.today, setting.known_attributes)
     found = _found(snapshot, plan)
-    return None if found is None else Finding(plan, found, snapshot.as_of)
+    return None if found is None else Finding(plan, found, snapshot)
 
 
 def answer(

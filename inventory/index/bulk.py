@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import struct
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -41,6 +43,12 @@ class Available(NamedTuple):
     distances_km: Floats
     """NaN where there is no nearest."""
     location_ids: list[str | None]
+
+
+def kilometres(key: int) -> float:
+    """The distance that a sort key by distance stands for: the bits of a squared chord."""
+    square = struct.unpack("<d", struct.pack("<q", key))[0]
+    return float(2 * EARTH_KM * math.asin(min(math.sqrt(square) / 2, 1.0)))
 
 
 def representable(vocabulary: Vocabulary) -> bool:

@@ -27,9 +27,8 @@ from service.api.bulk import MOST_JSON_BYTES, NDJSON, Reader, Refused, answered_
 from service.api.routing import PREFIX, Call, Kind, Route
 from service.api.streaming import LineStream
 from service.auth.principal import authenticate
-from service.finding import at_hand, pinned
 from service.ops.deadlines import STREAMED
-from service.stock import audience
+from service.stock import at_hand, audience
 
 _ASKERS = keys("PARTNER STAFF availability.bulk")
 _TRUSTED_SECONDS = 5.0
@@ -70,7 +69,7 @@ class _Counter:
             index = await at_hand(self._call.services, self._after if self._index is None else None)
             if self._index is None:
                 self.as_of = index.as_of
-            self._index = pinned(index)
+            self._index = index
         if streaming and time.monotonic() > self._trusted_until:
             await self._look_again()
         ids, codes = self._definitions.lacking(questions)

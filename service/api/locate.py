@@ -13,8 +13,8 @@ from inventory.locate import Buyer, LocatedVehicle, LocatedView, located
 from inventory.locate_request import LocateRequest, checked_request
 from inventory.suggestions import Suggestions, suggested
 from service.api.routing import EVERYBODY, PREFIX, Call, Kind, Param, Route
-from service.finding import asked, at_hand, network, pinned
-from service.stock import audience
+from service.finding import asked, network
+from service.stock import at_hand, audience
 
 _FIND_PROBLEMS = (Malformed, UnknownProperty, Invalid, Unavailable)
 
@@ -32,7 +32,8 @@ class _Located(msgspec.Struct):
 
 
 async def _locate(call: Call) -> Any:
-    index = pinned(await at_hand(call.services, call.request.headers.get("x-after-change")))
+    index = await at_hand(call.services, call.request.headers.get("x-after-change"))
+    as_of = index.as_of
     request: LocateRequest = checked_request(call.body, index.known_attributes)
     places = await network(call.services)
     principal = call.principal
@@ -48,11 +49,11 @@ async def _locate(call: Call) -> Any:
     today = call.services.clock().date()
     # Some dozen searches at best, two thousand at worst: never on the event loop.
     found = await asyncio.to_thread(located, search, request, places, buyer, today)
-    return _Located(found, index.as_of)
+    return _Located(found, as_of)
 
 
 async def _suggestions(call: Call) -> Any:
-    index = pinned(await at_hand(call.services, call.request.headers.get("x-after-change")))
+    index = await at_hand(call.services, call.request.headers.get("x-after-change"))
     asking = audience(call.principal)
 
     def search(wish: SearchRequest) -> SearchPage:

@@ -210,3 +210,8 @@ def seeded_rows(count: int, seed: int) -> list[VehicleRow]:
     """A stock of any size, the same for the same seed."""
     rng = random.Random(seed)
     return [row_from(rng.choice, number) for number in range(count)]
+
+
+def id_named(name: str) -> str:
+    """An id that belongs to a short name; ids have the order of their names."""
+    return str(UUID(bytes=name.encode().ljust(16, b"\0")))

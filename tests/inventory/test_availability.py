@@ -22,7 +22,7 @@ from inventory.criteria import Criteria, SearchRequest, Sort
 from inventory.index import EVERYTHING, Audience, StockIndex
 from inventory.vehicle_row import VehicleRow
 from tests.inventory.search_twin import Twin
-from tests.inventory.stocks import TODAY, audiences, requests, rows
+from tests.inventory.stocks import TODAY, audiences, id_named, requests, rows
 
 Told = Availability | tuple[Any, Problem]
 
@@ -79,7 +79,7 @@ def test_every_answer_is_that_of_the_twin(
 
 
 def car(id: str, **more: Any) -> VehicleRow:
-    return VehicleRow(id=id, version=1, listing_number=id, condition="NEW", status="IN_STOCK", **more)
+    return VehicleRow(id=id_named(id), version=1, listing_number=id, condition="NEW", status="IN_STOCK", **more)
 
 
 ESCAPE = {"make": "Ford", "model": "Escape", "model_year": 2026}
@@ -113,7 +113,7 @@ def test_what_is_asked_of_a_definition_changes_no_later_answer() -> None:
         [{"id": 1, "definition_id": "x", "near": near}, {"id": 2, "definition_id": "x"}], list[AvailabilityQuery]
     )
     first, second = told(stock, queries, EVERYTHING, definitions)
-    assert first == Availability(1, 1, Nearest("a", None, 0.0))
+    assert first == Availability(1, 1, Nearest(id_named("a"), None, 0.0))
     assert second == Availability(2, 2, None)
 
 

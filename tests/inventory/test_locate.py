@@ -20,8 +20,8 @@ from inventory.locate import Buyer, LocatedVehicle, drops, located
 from inventory.locate_request import LocateRequest, Origin, checked_request, wishes_of
 from inventory.network import Network, Site
 from inventory.vehicle_row import VehicleRow
-from tests.inventory.search_twin import Twin, distance_km, sees
-from tests.inventory.stocks import TODAY, audiences, requests, rows
+from tests.inventory.search_twin import Twin, chord_square, kilometres, sees
+from tests.inventory.stocks import TODAY, audiences, id_named, requests, rows
 
 SITES = [
     Site("plant", "PLANT", 52.0, 5.0),
@@ -112,7 +112,8 @@ def exhaustively(stock: list[VehicleRow], request: LocateRequest, audience: Audi
             if not sees(row, audience) or row.status not in statuses or set(unmet) & set(request.required):
                 continue
             lost, whole = sum(weights[name] for name in unmet), sum(weights.values())
-            distance = distance_km(row, latitude, longitude)
+            square = chord_square(row, latitude, longitude)
+            distance = None if square is None else kilometres(square)
             hop = way.hop_of.get(row.location_id or "", way.beyond)
             key = (bool(unmet), lost, hop, math.inf if distance is None else round(distance, 6), row.id)
             scored.append((key, (row.id, float((whole - lost) / whole) if whole else 1.0, hop, set(unmet))))
@@ -167,7 +168,7 @@ def test_every_set_of_wishes_comes_once_and_the_lightest_first(weights: list[int
 
 def car(id: str, place: str | None, **more: Any) -> VehicleRow:
     told = {"condition": "NEW", "status": "IN_STOCK", "make": "Ford", "model": "Escape", **more}
-    return placed(VehicleRow(id=id, version=1, listing_number=id, **told), place)
+    return placed(VehicleRow(id=id_named(id), version=1, listing_number=id, **told), place)
 
 
 def asked(**more: Any) -> LocateRequest:
@@ -180,7 +181,7 @@ def test_the_own_place_comes_first_then_the_centre_then_hub_after_hub() -> None:
         car("1", "hub-b"), car("2", "lot-b"), car("3", "hub-a"), car("4", "lot-a2"), car("5", "centre-a"),
         car("6", "lot-a"), car("7", None), car("8", "nowhere"), car("9", "unknown"), car("0", "lot-near-a"),
     ]  # fmt: skip
-    told = [(msgspec.json.decode(one.vehicle)["id"], one.hop) for one in found(stock, asked())]
+    told = [(msgspec.json.decode(one.vehicle)["listing_number"], one.hop) for one in found(stock, asked())]
     assert told == [
         ("6", 0), ("4", 1), ("5", 1), ("0", 1), ("3", 2), ("2", 3), ("1", 3), ("7", 4), ("8", 4), ("9", 4)
     ]  # fmt: skip
@@ -193,7 +194,7 @@ def test_without_an_exact_match_the_one_option_that_differs_is_named() -> None:
     ]
     wanted = {"make": ["Ford"], "options_all": ["abs", "Sunroof"], "exterior_color": ["red"]}
     best, next_best = found(stock, asked(wanted=wanted, required=["make"]))
-    assert msgspec.json.decode(best.vehicle)["id"] == "far"
+    assert msgspec.json.decode(best.vehicle)["listing_number"] == "far"
     assert msgspec.to_builtins(best.differences) == [
         {"field": "options_all", "wanted": ["Sunroof"], "offered": ["abs"]}
     ]
@@ -240,11 +241,13 @@ def test_how_to_come_by_a_car(status: str, dealer: str | None, acquire: str) -> 
 
 def test_cars_on_the_way_are_offered_only_where_none_in_stock_fits() -> None:
     coming = car("coming", "lot-a", status="IN_TRANSIT")
-    in_stock = [msgspec.json.decode(one.vehicle)["id"] for one in found([coming, car("far", "lot-b")], asked())]
+    in_stock = [
+        msgspec.json.decode(one.vehicle)["listing_number"] for one in found([coming, car("far", "lot-b")], asked())
+    ]
     assert in_stock == ["far"]
     wanted = {"make": ["Ford"], "trim": ["SE"]}
     both = found([coming, car("far", "lot-b")], asked(wanted=wanted))
-    assert [msgspec.json.decode(one.vehicle)["id"] for one in both] == ["coming", "far"]
+    assert [msgspec.json.decode(one.vehicle)["listing_number"] for one in both] == ["coming", "far"]
 
 
 BAD: list[tuple[dict[str, Any], type[Problem], str]] = [

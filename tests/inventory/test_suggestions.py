@@ -13,7 +13,7 @@ from inventory.index import EVERYTHING, GUEST, Audience, StockIndex
 from inventory.suggestions import FIELDS, NUMBERS, Suggestion, suggested
 from inventory.vehicle_row import VehicleRow
 from tests.inventory.search_twin import sees, words_of
-from tests.inventory.stocks import TEXTS, TODAY, audiences, rows
+from tests.inventory.stocks import TEXTS, TODAY, audiences, id_named, rows
 
 
 def index_of(stock: list[VehicleRow]) -> StockIndex:
@@ -64,7 +64,7 @@ def test_no_value_that_begins_so_is_missing_and_none_is_unseen(
 
 def car(id: str, **more: Any) -> VehicleRow:
     plain = {"condition": "NEW", "status": "IN_STOCK", "listing_number": f"L-{id}", **more}
-    return VehicleRow(id=id, version=1, **plain)
+    return VehicleRow(id=id_named(id), version=1, **plain)
 
 
 def test_the_more_important_field_comes_first_then_the_larger_count() -> None:
