@@ -278,4 +278,3 @@ def _default() -> Mapping:
 
 DEFAULT = checked(_default())
 """The mapping of a file that names none: columns are the property names, and every fault that may reject does."""
-

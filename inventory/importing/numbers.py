@@ -153,5 +153,3 @@ def _short(text: str) -> str:
     if len(text) > LONGEST_NUMBER:
         raise ValueError(f"has {len(text):,} characters, too many for a number")
     return text
-
-
