@@ -24,7 +24,7 @@ from inventory.index.vocabulary import COLUMN, MODEL_YEAR, ODOMETER_BAND, PLACE,
 
 MOST_WITH_LONG_JSON = 2_000_000
 """Beyond, a vehicle's JSON holds its id and numbers only, so that ten million fit into memory."""
-_FIRST_INSTANT = 0x0190_0000_0000
+_FIRST_INSTANT, _INSTANTS_APART = 0x0190_0000_0000, 7
 Bytes = NDArray[np.uint8]
 
 
@@ -60,10 +60,9 @@ def id_of(ids: Bytes, number: int) -> str:
     return str(UUID(bytes=ids[number].tobytes()))
 
 
-def number_of(ids: Bytes, text: str) -> int:
-    """Which vehicle an id names."""
-    instants = ids[:, :8].copy().view(">u8").ravel()
-    return int(np.searchsorted(instants, int(text.replace("-", "")[:16], 16)))
+def number_of(text: str) -> int:
+    """Which vehicle an id names: it is made at that instant."""
+    return (int(text.replace("-", "")[:12], 16) - _FIRST_INSTANT) // _INSTANTS_APART
 
 
 def _table(stock: Stock, ids: Bytes, vocabulary: Vocabulary) -> RowTable:
@@ -139,7 +138,7 @@ def _ids(rows: int) -> Bytes:
     """UUIDs of version 7, ascending as they are made: an instant a vehicle, the rest random."""
     rng = np.random.default_rng([SEED, 3])
     ids = rng.integers(0, 256, (rows, 16), np.uint8)
-    instants = (_FIRST_INSTANT + np.arange(rows, dtype=np.uint64) * 7).astype(">u8")
+    instants = (_FIRST_INSTANT + np.arange(rows, dtype=np.uint64) * _INSTANTS_APART).astype(">u8")
     ids[:, :6] = instants.view(np.uint8).reshape(rows, 8)[:, 2:]
     ids[:, 6] = ids[:, 6] & 0x0F | 0x70
     ids[:, 8] = ids[:, 8] & 0x3F | 0x80

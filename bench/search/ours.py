@@ -87,7 +87,7 @@ class Ours(InProcess):
     def answer(self, query: Query, raw: Any) -> Answer:
         """By the vehicles' numbers; their sort keys are looked up in the generated columns."""
         total, ids, _, counted, relaxations = raw
-        numbers = np.array([number_of(self.filled.ids, id) for id in ids], np.int64)
+        numbers = np.array([number_of(id) for id in ids], np.int64)
         rows = numbers  # of the generator's order
         if query.sort == "distance":
             assert query.near is not None

@@ -308,6 +308,8 @@ def _query_parameter(name: str, param: Param) -> Json:
 def _body(route: Route, schemas: _Schemas) -> Json | None:
     if route.streams:
         content = {media: {"schema": _FORM_FIELDS if media == FORM else _TEXT} for media in route.streams}
+        if route.body is not None:
+            content[_JSON] = {"schema": schemas.of(route.body)}
         return {"required": True, "content": content}
     if route.body is None:
         return None

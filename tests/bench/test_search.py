@@ -86,7 +86,7 @@ def test_bulk_answers_of_both_ways_are_equal(stock: Stock) -> None:
 
 def test_an_id_names_its_vehicle(stock: Stock) -> None:
     ids = filled(stock).ids
-    assert [number_of(ids, id_of(ids, number)) for number in (0, 7, VEHICLES - 1)] == [0, 7, VEHICLES - 1]
+    assert [number_of(id_of(ids, number)) for number in (0, 7, VEHICLES - 1)] == [0, 7, VEHICLES - 1]
 
 
 def test_the_table_says_what_is_reached() -> None:
