@@ -96,7 +96,8 @@ cdef inline Fault _room(Buffer* buffer, Py_ssize_t more) noexcept nogil:
 cdef inline Fault _append(Buffer* buffer, const void* data, Py_ssize_t size) noexcept nogil:
     if _room(buffer, size):
         return NO_MEMORY
-    memcpy(buffer.data + buffer.used, data, <size_t>size)
+    if size:  # without an address there is nothing to copy to
+        memcpy(buffer.data + buffer.used, data, <size_t>size)
     buffer.used += size
     return SOUND
 
