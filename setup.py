@@ -74,6 +74,7 @@ class BuildKernels(build_ext):
 
     def initialize_options(self) -> None:
         super().initialize_options()
+        self.parallel = os.cpu_count()
         self.build_temp = str(BUILD / "objects")
         if DEBUG or SANITIZE:
             self.build_lib = str(BUILD)

@@ -1,7 +1,10 @@
 """The best rows of a search: a heap of fixed size whose top is the worst of them."""
 
 from libc.stdint cimport int64_t, uint8_t, uint32_t
-from libc.string cimport memcmp, memcpy
+from libc.string cimport memcpy
+
+cdef extern from "uuids.h" nogil:
+    bint uuid_after(const uint8_t* a, const uint8_t* b)
 
 
 cdef struct Hit:
@@ -24,7 +27,7 @@ cdef inline bint _worse(const int64_t* a, const uint8_t* a_id, const int64_t* b,
     for key in range(width):
         if a[key] != b[key]:
             return a[key] > b[key]
-    return memcmp(a_id, b_id, 16) > 0
+    return uuid_after(a_id, b_id)
 
 
 cdef inline bint _worse_at(const Best* best, int a, int b) noexcept nogil:

@@ -26,6 +26,7 @@ cdef struct Scan:
     uint64_t* scored             # by score clause
 
 cdef bint prepare(Scan* s) noexcept nogil
+cdef void tidy(Scan* s) noexcept nogil
 cdef bint conjunction(const Scan* s, Py_ssize_t block, int rows, int but, uint64_t* match) noexcept nogil
 cdef bint each_group(Scan* s, Py_ssize_t block, int rows) noexcept nogil
 cdef void score(const Scan* s, Py_ssize_t block, int rows, const uint64_t* match) noexcept nogil

@@ -163,9 +163,10 @@ cdef bint _gathered(Scan* s, int at, Py_ssize_t looks) noexcept nogil:
             rows += view.posting_start[code + 1] - view.posting_start[code]
     if rows * (s.last_block - s.first_block) > looks * LOOK_AT_BLOCK * s.shelf.blocks:
         return True
-    bits = <uint64_t*>calloc(s.last_block * WORDS, sizeof(uint64_t))
+    bits = <uint64_t*>calloc((s.last_block - s.first_block) * WORDS, sizeof(uint64_t))
     if bits is NULL:
         return False
+    bits -= s.first_block * WORDS  # so that a block's words lie where those of a whole bitmap would
     s.prepared[at] = bits
     for i in range(atom.count):
         code = atom.codes[i]
@@ -181,6 +182,14 @@ cdef bint _gathered(Scan* s, int at, Py_ssize_t looks) noexcept nogil:
             bits[row >> 6] |= <uint64_t>1 << (row & 63)
             place += 1
     return True
+
+
+cdef void tidy(Scan* s) noexcept nogil:
+    """Frees what `prepare` has made."""
+    cdef int at
+    for at in range(s.q.atoms):
+        if s.prepared[at] is not NULL:
+            free(s.prepared[at] + s.first_block * WORDS)
 
 
 cdef inline Py_ssize_t _lower(const uint32_t* values, Py_ssize_t first, Py_ssize_t last, uint32_t value) noexcept nogil:

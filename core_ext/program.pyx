@@ -36,11 +36,21 @@ cdef class CodeSet:
     """Codes that many programs want, found once: `table` has a byte for each code, 1 if it is one of them, else 0."""
 
     def __init__(self, const uint8_t[::1] table not None):
-        if table.shape[0] < 1 or np.asarray(table).max() > 1:
+        cdef Py_ssize_t i, count = 0
+        cdef uint8_t beyond = 0
+        for i in range(table.shape[0]):
+            count += table[i]
+            beyond |= table[i]
+        if table.shape[0] < 1 or beyond > 1:
             raise ValueError("a byte of the table is neither 0 nor 1")
         self.size, self.table, self._table = table.shape[0], table.base, table
-        self.codes = np.flatnonzero(np.asarray(table)).astype(np.uint32)
-        self._codes = self.codes
+        cdef uint32_t[::1] codes = np.empty(count, np.uint32)
+        count = 0
+        for i in range(table.shape[0]):
+            if table[i]:
+                codes[count] = <uint32_t>i
+                count += 1
+        self.codes, self._codes = np.asarray(codes), codes
 
 
 cdef class Program:

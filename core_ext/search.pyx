@@ -12,7 +12,7 @@ import numpy as np
 from core_ext.best cimport Best, Hit, keep, settle
 from core_ext.columns cimport BLOCK, WORDS, CodeView, IntView, code_at, value_at
 from core_ext.count cimport Counted, count
-from core_ext.evaluate cimport Scan, conjunction, each_group, failing_only, in_range, prepare, score
+from core_ext.evaluate cimport Scan, conjunction, each_group, failing_only, in_range, prepare, score, tidy
 from core_ext.gate cimport Gate
 from core_ext.level cimport blocks
 from core_ext.program cimport BY_NUMBER, BY_TABLE, RANGE, Atom, Program, Query
@@ -270,7 +270,7 @@ cdef int64_t _scanned(
 ) noexcept nogil:
     """The same with room for the matches; `best` NULL: nothing is ordered."""
     cdef Scan s
-    cdef Py_ssize_t words = (shelf.blocks + 63) >> 6, masks, i
+    cdef Py_ssize_t words = (shelf.blocks + 63) >> 6, masks
     cdef int64_t total = -1
     s.q, s.shelf, s.loops, s.bitmaps = q, shelf, blocks, bitmaps
     masks = q.filters + q.groups + (q.clauses - q.score_first) + 5
@@ -292,8 +292,7 @@ cdef int64_t _scanned(
         total = _each_block(&s, matches, s.once + 3 * WORDS, <uint16_t*>(s.prepared + q.atoms), counters, relaxed)
         if total and best is not NULL and best.limit and not (number == 0 and _walk(&s, matches, best)):
             _offer(&s, matches, number, best)
-    for i in range(q.atoms):
-        free(s.prepared[i])
+    tidy(&s)
     free(scratch)
     return total
 
@@ -439,7 +438,12 @@ cdef void _offer(Scan* s, const Matches* matches, uint32_t number, Best* best) n
 cdef inline void _fetch(const Scan* s, Py_ssize_t row) noexcept nogil:
     """Asks for the memory that the row's first key is in: matching rows lie far apart."""
     cdef const IntView* view
-    if s.q.keys and s.q.key[0].kind == BY_NUMBER:
+    cdef const CodeView* codes
+    if s.q.keys and s.q.key[0].kind == BY_TABLE and s.q.key[0].column < s.shelf.code_columns:
+        codes = s.shelf.codes[s.q.key[0].column]
+        if codes is not NULL and codes.narrow is not NULL:
+            prefetch(codes.narrow + row)
+    elif s.q.keys and s.q.key[0].kind == BY_NUMBER:
         view = s.shelf.ints[s.q.key[0].column]
         if view.coarse is NULL:
             prefetch(view.broad + row)

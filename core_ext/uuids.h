@@ -3,6 +3,8 @@
 #define FORECOURT_UUIDS_H
 
 #include <Python.h>
+#include <stdint.h>
+#include <string.h>
 
 /* The text of a UUID; a new reference, or NULL with MemoryError set. */
 static inline PyObject *uuid_text(const unsigned char *id) {
@@ -16,6 +18,22 @@ static inline PyObject *uuid_text(const unsigned char *id) {
         *at++ = digits[id[i] & 15];
     }
     return text;
+}
+
+/* Whether id a comes after id b, as their texts do. */
+static inline int uuid_after(const unsigned char *a, const unsigned char *b) {
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ && defined(__GNUC__)
+    uint64_t x, y;
+    memcpy(&x, a, 8);
+    memcpy(&y, b, 8);
+    if (x == y) {
+        memcpy(&x, a + 8, 8);
+        memcpy(&y, b + 8, 8);
+    }
+    return __builtin_bswap64(x) > __builtin_bswap64(y);
+#else
+    return memcmp(a, b, 16) > 0;
+#endif
 }
 
 #endif
