@@ -7,14 +7,20 @@ import contextlib
 import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, date, datetime
+from pathlib import Path
 
 import asyncpg
 import structlog
 
+from core_ext.checksum import Damaged
 from domain.kit import feed
 from domain.kit.db import Connection, Database
 from domain.kit.errors import Unavailable
 from inventory.index import StockIndex
+from inventory.index.columns import Columns, table_of
+from inventory.index.vocabulary import Vocabulary
+from inventory.keeping import Keeper
+from inventory.loading import columns
 from inventory.statements import SQL
 from inventory.vehicle_row import VehicleRow
 
@@ -22,6 +28,8 @@ log = structlog.get_logger("forecourt.stock")
 _FOLLOWED = ["vehicle", "stock_entry", "location", "account", "attribute_definition"]
 BUSY_SECONDS, IDLE_SECONDS, BUSY_FOR_SECONDS = 0.02, 0.1, 2.0
 """A poll costs the database about 60 µs: often while there is something, ten times a second when not."""
+CATCH_UP_CHANGES = 10_000
+"""A start goes on from the file if fewer changes wait, or an eighth of the stock: beyond, a full load is faster."""
 
 
 def utc_today() -> date:
@@ -58,9 +66,9 @@ class KnownAttributes:
         self._defined = [tuple(row) for row in await connection.fetch(SQL["attribute_definitions"])]
         self._codes_on = None
 
-    def seen(self, cars: Iterable[VehicleRow]) -> None:
-        """Learn the codes that cars have."""
-        new = {code for car in cars for code in car.attributes} - self._seen
+    def seen(self, codes: Iterable[str]) -> None:
+        """Learn codes that cars have."""
+        new = set(codes) - self._seen
         if new:
             self._seen |= new
             self._codes_on = None
@@ -81,10 +89,18 @@ class KnownAttributes:
 class StockFollower:
     """Loads the index in one snapshot and applies what is committed afterwards."""
 
-    def __init__(self, database: Database, index: StockIndex, today: Callable[[], date] = utc_today):
+    def __init__(
+        self,
+        database: Database,
+        index: StockIndex,
+        today: Callable[[], date] = utc_today,
+        file: Path | None = None,
+    ):
+        """`file`: where the index is kept for the next start; processes of one machine share it."""
         self.database = database
         self.index = index
         self.attributes = KnownAttributes(today)
+        self.keeper = None if file is None else Keeper(index, file)
         self.ready = False
         self.tried = asyncio.Event()
         """Set when the first attempt to load has ended, well or badly."""
@@ -97,38 +113,89 @@ class StockFollower:
         started = time.monotonic()
         async with self.database.reading() as connection:
             mark = await feed.begin(connection)
-            found = await rows(connection)
+            found = await columns(connection)
             await self.attributes.read(connection)
-        await asyncio.to_thread(self.index.load, found, mark.token)
-        self.attributes.seen(found)
+        await asyncio.to_thread(self._build, found, mark.token)
+        self.attributes.seen(self.index.attribute_codes)
         await self._move(mark)
         self.ready = True
-        log.info("stock index loaded", vehicles=len(found), seconds=round(time.monotonic() - started, 2))
+        if self.keeper is not None:
+            self.keeper.outdate(self.index.count + 1)
+        log.info("stock index loaded", vehicles=self.index.count, seconds=round(time.monotonic() - started, 2))
+
+    def _build(self, found: Columns, as_of: str) -> None:
+        vocabulary = Vocabulary()
+        table = table_of(found, vocabulary)
+        vocabulary.index_words()
+        self.index.take(table if table.rows else None, vocabulary, as_of)
+
+    async def resume(self) -> bool:
+        """Go on from the state that the file shows, if there is a sound one of this database and not too old."""
+        if self.keeper is None:
+            return False
+        started = time.monotonic()
+        mark = await asyncio.to_thread(self.keeper.restored)
+        if mark is None:
+            return False
+        most = max(CATCH_UP_CHANGES, self.index.count // 8)
+        async with self.database.reading() as connection:
+            present = await feed.begin(connection)
+            if not present.covers(mark):
+                log.info("stock file is of another database or another time")
+                return False
+            if await connection.fetchval(SQL["changes_waiting"], mark.snapshot, _FOLLOWED, most) == most:
+                log.info("stock file is too old")
+                return False
+            await self.attributes.read(connection)
+        self.attributes.seen(self.index.attribute_codes)
+        await self._move(mark)
+        await self.poll()
+        self.ready = self.mark.covers(present)
+        log.info("stock index resumed", vehicles=self.index.count, seconds=round(time.monotonic() - started, 2))
+        return self.ready
 
     async def run(self) -> None:
         """Follow until cancelled; a database that is away is waited for, and the index goes on with what it has."""
-        found_at = 0.0
-        while True:
-            try:
-                if not self.ready:
-                    await self.load()
-                if await self.poll():
-                    found_at = time.monotonic()
-            except (
-                OSError,
-                TimeoutError,
-                asyncpg.PostgresError,
-                asyncpg.InterfaceError,
-                asyncpg.InternalClientError,
-            ) as fault:
-                log.warning("stock feed is away", fault=repr(fault))
+        found_at, resuming = 0.0, True
+        try:
+            while True:
+                try:
+                    if self.index.damaged:
+                        self._distrust()
+                    if not self.ready and not (resuming and await self.resume()):
+                        resuming = False
+                        await self.load()
+                    if await self.poll():
+                        found_at = time.monotonic()
+                    if self.index.wants_merge:
+                        await asyncio.to_thread(self.index.merge)
+                    if self.keeper is not None and self.ready:
+                        self.keeper.keep()
+                except Damaged:
+                    self.index.damaged = True
+                except (
+                    OSError,
+                    TimeoutError,
+                    asyncpg.PostgresError,
+                    asyncpg.InterfaceError,
+                    asyncpg.InternalClientError,
+                ) as fault:
+                    log.warning("stock feed is away", fault=repr(fault))
+                    self.tried.set()
+                    await asyncio.sleep(0.5)
                 self.tried.set()
-                await asyncio.sleep(0.5)
-            self.tried.set()
-            if self.index.wants_merge:
-                await asyncio.to_thread(self.index.merge)
-            busy = time.monotonic() - found_at < BUSY_FOR_SECONDS
-            await self._pause(BUSY_SECONDS if busy else IDLE_SECONDS)
+                busy = time.monotonic() - found_at < BUSY_FOR_SECONDS
+                await self._pause(BUSY_SECONDS if busy else IDLE_SECONDS)
+        finally:
+            if self.keeper is not None:
+                self.keeper.stop()
+
+    def _distrust(self) -> None:
+        """The file that the index was taken from is damaged: load everything anew, and nobody takes it up again."""
+        log.error("stock file is damaged", vehicles=self.index.count)
+        self.ready = False
+        if self.keeper is not None:
+            self.keeper.drop()
 
     async def _pause(self, seconds: float) -> None:
         """Wait for the next poll; somebody who waits for a write ends the pause."""
@@ -158,7 +225,9 @@ class StockFollower:
                 await self.attributes.read(connection)
         gone = set(ids) - {row.id for row in present}
         await asyncio.to_thread(self.index.apply, present, list(gone), mark.token)
-        self.attributes.seen(present)
+        self.attributes.seen(code for car in present for code in car.attributes)
+        if self.keeper is not None:
+            self.keeper.outdate(len(ids))
         await self._move(mark)
         return True
 

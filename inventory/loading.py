@@ -30,6 +30,8 @@ Piece = tuple[Any, ...]
 BATCH_ROWS = 8_192
 PIECE_BYTES = 1 << 22
 """The stream is read in threads, so many bytes at a time."""
+FULL_BYTES, GATHER_SECONDS = 1 << 16, 0.001
+"""The server sends 8 KiB at a time: a pause lets more gather, and both sides wake up a tenth as often."""
 _SECONDS = 3_600
 _encode = msgspec.json.Encoder().encode
 
@@ -74,6 +76,8 @@ async def columns(connection: Connection) -> Columns:
         held += len(data)
         if held >= PIECE_BYTES:
             await hand_on()
+        elif len(data) < FULL_BYTES:
+            await asyncio.sleep(GATHER_SECONDS)
 
     await connection.execute("set local statement_timeout = 0")
     try:

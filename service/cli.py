@@ -82,10 +82,11 @@ def _index(work: str) -> Callable[[Settings, Arguments], None]:
     def command(settings: Settings, _: Arguments) -> None:
         from service.ops import index
         from service.ops.database import opened
+        from service.stock import index_file
 
         async def run() -> None:
             async with opened(settings) as addresses:
-                await (index.verify if work == "verify" else index.rebuild)(addresses, print)
+                await (index.verify if work == "verify" else index.rebuild)(addresses, print, index_file(settings))
 
         asyncio.run(run())
 
@@ -230,7 +231,11 @@ SUBCOMMANDS = (
         _import("places"),
         (_FILE, ("--country", {"metavar": "XX", "help": "of a table without such a column"})),
     ),
-    Subcommand("index verify", "hold a freshly loaded stock index against the database", _index("verify")),
+    Subcommand(
+        "index verify",
+        "hold the stock index, and the file that nodes keep of it, against the database",
+        _index("verify"),
+    ),
     Subcommand("index rebuild", "have every serving node load its stock index anew", _index("rebuild")),
     Subcommand(
         "bench",

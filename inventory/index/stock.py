@@ -114,6 +114,11 @@ class StockIndex:
             self._publish(views, vocabulary, as_of)
         return as_of
 
+    @property
+    def unverified(self) -> bool:
+        """Whether `restore` has left anything to verify."""
+        return any(view.segment.pages is not None for view in self._snapshot.views)
+
     def verify(self) -> None:
         """Verifies what `restore` has left for later; for a background thread. Damaged, and `damaged` from then on."""
         try:

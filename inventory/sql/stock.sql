@@ -39,6 +39,13 @@ select v.id, v.version + coalesce(o.version, c.version) - 1 as version, v.vin, v
 -- name: location_points
 select id, latitude, longitude from location where latitude is not null and longitude is not null order by id;
 
+-- name: changes_waiting
+-- How many changes of these record types ($2) have been committed since a state ($1); counted up to $3.
+select count(*) from (
+  select from history
+   where xid >= pg_snapshot_xmin($1::text::pg_snapshot) and not pg_visible_in_snapshot(xid, $1::text::pg_snapshot)
+     and entity = any($2::text[]) limit $3) waiting;
+
 -- name: vehicles_of_entries
 select distinct vehicle_id from stock_entry where id = any($1::uuid[]) order by vehicle_id;
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import asyncpg
 import pytest
 
@@ -24,16 +26,35 @@ async def stocked(fresh_database: Addresses) -> Addresses:
     return fresh_database
 
 
-async def test_the_index_is_held_against_the_database_and_loaded_anew_on_demand(stocked: Addresses) -> None:
+async def test_the_index_is_held_against_the_database_and_loaded_anew_on_demand(
+    stocked: Addresses, tmp_path: Path
+) -> None:
     told: list[str] = []
-    await index.verify(stocked, told.append)
+    file = tmp_path / "index" / "stock"
+    await index.verify(stocked, told.append, file)
     assert [line.partition(":")[0] for line in told] == ["guests", "staff"]
     assert " 0 vehicles" not in told[0]
 
     database = Database(stocked.service)
     follower = StockFollower(database, StockIndex(secret=b"x" * 32))
     await follower.load()
-    await index.rebuild(stocked, told.append)
+    follower.index.save(file)
+    told.clear()
+    await index.verify(stocked, told.append, file)
+    assert [line.partition(":")[0].partition(" is ")[0] for line in told] == [
+        "guests",
+        "staff",
+        str(file),
+        "guests",
+        "staff",
+    ]
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+    with pytest.raises(OperatorError, match="is damaged"):
+        await index.verify(stocked, told.append, file)
+    await index.rebuild(stocked, told.append, file)
+    assert not file.exists()
     await follower.poll()
     assert not follower.ready
     await database.close()
