@@ -87,5 +87,6 @@ clean:
 
 .venv/test.stamp: .venv/installed.stamp
 	@echo "Installing what the tests need …"
-	$(PIP) install -c $(CONSTRAINTS) --no-build-isolation -e '.[test]'
+	$(PY) -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["test"], sep="\n")' > .venv/test.txt
+	$(PIP) install -c $(CONSTRAINTS) -r .venv/test.txt
 	@touch $@
