@@ -33,7 +33,7 @@ test: build .venv/test.stamp .venv/kernels-debug.stamp
 # The kernels under AddressSanitizer and UndefinedBehaviorSanitizer, with the loops of each level, on many more examples.
 sanitize: build .venv/test.stamp .venv/kernels-sanitized.stamp
 	for level in $(call LEVELS,:); do \
-	    $(SANITIZED) FORECOURT_CPU_LEVEL=$$level $(PY) -m pytest -q tests/core_ext --hypothesis-profile fuzz || exit; \
+	    $(SANITIZED) FORECOURT_CPU_LEVEL=$$level $(PY) -m pytest -q --capture=sys tests/core_ext --hypothesis-profile fuzz || exit; \
 	done
 
 stress: build .venv/test.stamp .venv/kernels-debug.stamp
