@@ -53,7 +53,7 @@ _NUMBERS = ("listing_number", "vin", "registration_number", "stock_number")
 
 
 async def columns(connection: Connection) -> Columns:
-    """All vehicles as the connection's transaction sees them; about 4 µs a vehicle, and 5 µs of the server's.
+    """All vehicles as the connection's transaction sees them; about 5 µs a vehicle, and as much of the server's.
 
     ValueError where a vehicle holds what the index cannot: a currency that nobody knows, a day beyond the calendar.
     """
