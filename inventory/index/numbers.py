@@ -35,7 +35,8 @@ class Texts(NamedTuple):
 class NumberIndex(NamedTuple):
     """Which rows have a number with a word that begins so; see `core_ext.numbers` for the arrays.
 
-    Never changed: `moved` and `joined` make new ones. About 6 bytes a listing number, 8 a VIN, 6 a stock number, 10 a registration number.
+    Never changed: `moved` and `joined` make new ones. About 6 bytes a listing or stock number, 8 a VIN, 10 a
+    registration number.
     """
 
     rows: NDArray[np.uint8]
