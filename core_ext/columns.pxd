@@ -73,6 +73,7 @@ cdef class CodeColumn:
     cdef readonly Py_ssize_t rows
     cdef readonly Py_ssize_t size
     cdef readonly dict arrays
+    cdef void put(self, Py_ssize_t row, Py_ssize_t code) noexcept
 
 cdef class IntColumn:
     cdef IntView view

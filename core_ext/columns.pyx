@@ -138,14 +138,18 @@ cdef class CodeColumn:
 
     def change(self, Py_ssize_t row, Py_ssize_t code):
         """Gives a row of a flat column another code; the caller keeps readers out meanwhile."""
+        if not self.view.bits:
+            raise ValueError("only columns of few codes change")
+        if not 0 <= row < self.rows or not 0 <= code < self.size:
+            raise IndexError("there is no such row or code")
+        self.put(row, code)
+
+    cdef void put(self, Py_ssize_t row, Py_ssize_t code) noexcept:
+        """The same for a row and a code that there are."""
         cdef CodeView* view = &self.view
         cdef uint64_t one = <uint64_t>1 << (row & 63)
         cdef Py_ssize_t block = row >> 12, word = (row & (BLOCK - 1)) >> 6
         cdef int bit
-        if not view.bits:
-            raise ValueError("only columns of few codes change")
-        if not 0 <= row < self.rows or not 0 <= code < self.size:
-            raise IndexError("there is no such row or code")
         view.flat[(code_at(view, row) * view.blocks + block) * WORDS + word] &= ~one
         view.flat[(code * view.blocks + block) * WORDS + word] |= one
         for bit in range(view.bits):

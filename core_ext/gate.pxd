@@ -16,3 +16,5 @@ cdef class Gate:
     cdef readonly int64_t serial
     cdef int enter(self, int64_t serial) noexcept nogil
     cdef void leave(self) noexcept nogil
+    cdef void close(self) noexcept
+    cdef void open(self) noexcept

@@ -40,13 +40,20 @@ cdef class Gate:
         pthread_rwlock_destroy(&self.lock)
 
     def __enter__(self):
+        self.close()
+        return self
+
+    def __exit__(self, kind, error, trace):
+        self.open()
+
+    cdef void close(self) noexcept:
+        """Waits until no search is inside, and lets none in."""
         if pthread_rwlock_trywrlock(&self.lock):
             with nogil:
                 pthread_rwlock_wrlock(&self.lock)
         self.serial += 1
-        return self
 
-    def __exit__(self, kind, error, trace):
+    cdef void open(self) noexcept:
         pthread_rwlock_unlock(&self.lock)
 
     cdef int enter(self, int64_t serial) noexcept nogil:

@@ -22,12 +22,6 @@ cdef class Ids:
     a look-up touches one or two lines of memory.
     """
 
-    cdef readonly object ids
-    cdef readonly object slots
-    cdef const uint8_t[:, ::1] _ids
-    cdef const uint32_t[::1] _slots
-    cdef uint64_t _mask
-
     def __init__(self, const uint8_t[:, ::1] ids not None, const uint32_t[::1] slots=None):
         cdef Py_ssize_t size = 4, row, slot
         cdef uint32_t[::1] made
@@ -52,7 +46,8 @@ cdef class Ids:
             self.slots, self._slots = slots.base, slots
         self._mask = <uint64_t>self._slots.shape[0] - 1
 
-    cdef int64_t _find(self, const uint8_t* key) noexcept nogil:
+    cdef int64_t row_of(self, const uint8_t* key) noexcept nogil:
+        """The row of an id of 16 bytes, -1 if there is none."""
         cdef uint64_t slot = _mixed(key) & self._mask
         cdef uint32_t row
         while True:
@@ -67,7 +62,7 @@ cdef class Ids:
         """The row of an id, -1 if there is none. ValueError unless it has 16 bytes."""
         if len(key) != 16:
             raise ValueError("an id has 16 bytes")
-        return self._find(<const uint8_t*><const char*>key)
+        return self.row_of(<const uint8_t*><const char*>key)
 
     def find_each(self, const uint8_t[:, ::1] keys not None):
         """The rows of many ids, -1 for those that are not here: int64."""
@@ -77,7 +72,7 @@ cdef class Ids:
             raise ValueError("an id has 16 bytes")
         with nogil:
             for i in range(keys.shape[0]):
-                found[i] = self._find(&keys[i, 0])
+                found[i] = self.row_of(&keys[i, 0])
         return np.asarray(found)
 
     def order(self):

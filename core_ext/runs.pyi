@@ -31,5 +31,5 @@ class Answers:
         low: NDArray[np.uint64],  # const uint64_t[::1], of each question
         high: NDArray[np.uint64],
         points: NDArray[np.float64] | None,  # const double[:, ::1], questions x 3: unit vectors; NaN for no point
-        vectors: NDArray[np.float64],  # const double[:, ::1], 3 x places
+        vectors: NDArray[np.float64],  # const double[:, ::1], places x 4
     ) -> None: ...

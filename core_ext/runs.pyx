@@ -19,6 +19,9 @@ cdef extern from *:
 cdef extern from "uuids.h":
     object uuid_text(const uint8_t* id)
 
+cdef enum:
+    NEXT_RUNS = 8  # so many runs are passed one by one before the end is searched for
+
 cdef double NOWHERE = float("inf")
 cdef double FARTHEST = 5  # more than any squared chord on the unit sphere
 
@@ -61,6 +64,17 @@ cdef class Runs:
         return first + (1 if left and self._keys[first] < key else 0)
 
 
+    cdef Py_ssize_t after(self, Py_ssize_t run, uint64_t key) noexcept nogil:
+        """The first run from `run` on whose key is above `key`."""
+        cdef Py_ssize_t steps = 0
+        while run < self._keys.shape[0] and self._keys[run] <= key:
+            run += 1
+            steps += 1
+            if steps == NEXT_RUNS:
+                return max(run, self.first_from(key + 1)) if key < ~<uint64_t>0 else self._keys.shape[0]
+        return run
+
+
 cdef class Answers:
     """The answers to questions that are asked of one segment after the other."""
 
@@ -94,30 +108,28 @@ cdef class Answers:
     ):
         """Adds what segment number `shelf` answers; a question wants the wanted rows with low ≤ key ≤ high.
 
-        `points`: unit vectors of the questions, NaN for none, or None; `places`: the column of place codes, each below
-        the number of `vectors`, None if no row has a place; of equally near rows the smallest id counts. O(rows asked
-        for); the GIL is released. ValueError where arrays do not fit together.
+        `points`: unit vectors of the questions, NaN for none, or None; `vectors`: those of the places, four numbers
+        each so that one lies in one line of memory; `places`: the column of place codes, each below the number of
+        `vectors`, None if no row has a place; of equally near rows the smallest id counts. O(rows asked for); the GIL
+        is released. ValueError where arrays do not fit together.
         """
         cdef Py_ssize_t i, questions = self._counts.shape[0], rows = ids.shape[0]
-        cdef Py_ssize_t first, last
+        cdef Py_ssize_t run
         if low.shape[0] != questions or high.shape[0] != questions or runs._starts[runs._keys.shape[0]] != rows:
             raise ValueError("each question needs its bounds, and the runs must be those of the rows")
         if points is not None and (points.shape[0] != questions or points.shape[1] != 3):
             raise ValueError("each question needs a point of three numbers")
-        if vectors.shape[0] != 3 or wanted.shape[0] != (rows + BLOCK - 1) // BLOCK * WORDS:
+        if vectors.shape[1] != 4 or wanted.shape[0] != (rows + BLOCK - 1) // BLOCK * WORDS:
             raise ValueError("vectors or wanted rows have the wrong length")
-        if places is not None and (places.size > vectors.shape[1] or places.rows != rows or places.starts is not None):
+        if places is not None and (places.size > vectors.shape[0] or places.rows != rows or places.starts is not None):
             raise ValueError("the places do not belong to the rows")
         if rows == 0:
             return
         with nogil:
             for i in range(questions):
-                first = runs._starts[runs.first_from(low[i])]
-                last = first
-                if high[i] >= low[i]:
-                    last = runs._starts[_after(runs, low[i], high[i])]
+                run = runs.first_from(low[i])
                 self._rows_between(
-                    i, shelf, first, last, wanted, &places.view if places is not None else NULL, ids,
+                    i, shelf, runs._starts[run], runs._starts[runs.after(run, high[i])], wanted, &places.view if places is not None else NULL, ids,
                     &points[i, 0] if points is not None else NULL, vectors,
                 )
 
@@ -141,7 +153,7 @@ cdef class Answers:
                 row = (word << 6) + lowest_bit(bits)
                 bits &= bits - 1
                 place = code_at(places, row)
-                x, y, z = vectors[0, place] - point[0], vectors[1, place] - point[1], vectors[2, place] - point[2]
+                x, y, z = vectors[place, 0] - point[0], vectors[place, 1] - point[1], vectors[place, 2] - point[2]
                 square = x * x + y * y + z * z
                 if square < FARTHEST and (
                     square < self._squares[question]
@@ -150,8 +162,3 @@ cdef class Answers:
                     self._squares[question], self._rows[question], self._shelves[question] = square, <uint32_t>row, shelf
                     self._ids[question, :] = ids[row, :]
             word += 1
-
-
-cdef inline Py_ssize_t _after(Runs runs, uint64_t low, uint64_t high) noexcept nogil:
-    """The first run whose key is above `high`."""
-    return runs.first_from(high + 1) if high < ~<uint64_t>0 else runs._keys.shape[0]

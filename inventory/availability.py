@@ -254,11 +254,10 @@ class _Together:
                     found[place] = Availability(id, *_available(index, criteria, audience))
                 continue
             counts, distances = told.counts.tolist(), told.distances_km.tolist()
+            vehicles, places = told.ids(), told.location_ids()
             for at, (place, id, _, _) in enumerate(asked):
-                vehicle = told.ids[at]
-                nearest = None
-                if vehicle is not None:
-                    nearest = Nearest(vehicle, told.location_ids[at], round(distances[at], 3))
+                vehicle = vehicles[at]
+                nearest = None if vehicle is None else Nearest(vehicle, places[at], round(distances[at], 3))
                 found[place] = Availability(id, counts[at], nearest)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import struct
 from collections.abc import Sequence
@@ -34,15 +35,34 @@ class Tuples(NamedTuple):
     longitude: Floats | None = None
 
 
-class Available(NamedTuple):
+class Available:
     """Answers by column."""
 
-    counts: NDArray[np.int64]
-    ids: list[str | None]
-    """The nearest vehicle, the smallest id of several; None without a point or where none that counts has one."""
-    distances_km: Floats
-    """NaN where there is no nearest."""
-    location_ids: list[str | None]
+    def __init__(self, snapshot: Snapshot, answers: Answers):
+        self.counts: NDArray[np.int64] = answers.counts
+        self._snapshot, self._answers = snapshot, answers
+
+    @property
+    def distances_km(self) -> Floats:
+        """How far the nearest vehicle stands; NaN without a point or where none that counts has one."""
+        distances: Floats = 2 * EARTH_KM * np.arcsin(np.minimum(np.sqrt(self._answers.squares) / 2, 1.0))
+        distances[self._answers.shelves < 0] = np.nan
+        return distances
+
+    def ids(self) -> list[str | None]:
+        """The nearest vehicles, the smallest id of several; None where there is none."""
+        return self._answers.ids()
+
+    def location_ids(self) -> list[str | None]:
+        """Where the nearest vehicles stand."""
+        found = np.full(len(self.counts), None, object)
+        names = np.array(self._snapshot.vocabulary.text("location_id").values, object)
+        for number, view in enumerate(self._snapshot.views):
+            questions = np.flatnonzero(self._answers.shelves == number)
+            codes = view.segment.codes_of(COLUMN["location_id"], self._answers.rows[questions])
+            found[questions] = names[codes]
+        told: list[str | None] = found.tolist()
+        return told
 
 
 def kilometres(key: int) -> float:
@@ -73,9 +93,7 @@ def available(snapshot: Snapshot, plan: Plan, tuples: Tuples) -> Available | Non
             return None
         places = segment.codes[PLACE] if len(segment.codes) > PLACE else None
         answers.ask(number, segment.runs, wanted, places, segment.ids.ids, low, high, points, vectors)
-    distances = 2 * EARTH_KM * np.arcsin(np.minimum(np.sqrt(answers.squares) / 2, 1.0))
-    distances[answers.shelves < 0] = np.nan
-    return Available(answers.counts, answers.ids(), distances, _locations(snapshot, answers))
+    return Available(snapshot, answers)
 
 
 def _bounds(tuples: Tuples, vocabulary: Vocabulary) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
@@ -100,12 +118,13 @@ def _bounds(tuples: Tuples, vocabulary: Vocabulary) -> tuple[NDArray[np.uint64],
 
 def _classes(texts: Sequence[str], dictionary: Dictionary) -> NDArray[np.int64]:
     """The class of each text, 0 for a value that nobody has."""
-    numbers = {}
     every = dictionary.class_of(len(dictionary))
-    for text in set(texts):
-        codes = dictionary.matching(text)
-        numbers[text] = int(every[codes[0]]) if codes else 0
-    return np.array([numbers[text] for text in texts], np.int64)
+    codes = np.fromiter(map(dictionary.find_or_none, texts, itertools.repeat(-1)), np.int64, len(texts))
+    classes = np.where(codes < 0, 0, every[codes]).astype(np.int64)
+    for place in np.flatnonzero(codes < 0).tolist():  # another spelling, or a value that nobody has
+        known = dictionary.matching(texts[place])
+        classes[place] = every[known[0]] if known else 0
+    return classes
 
 
 def _points(tuples: Tuples) -> Floats | None:
@@ -114,15 +133,3 @@ def _points(tuples: Tuples) -> Floats | None:
         return None
     phi, lam = np.radians(tuples.latitude), np.radians(tuples.longitude)
     return np.ascontiguousarray(np.stack((np.cos(phi) * np.cos(lam), np.cos(phi) * np.sin(lam), np.sin(phi)), axis=1))
-
-
-def _locations(snapshot: Snapshot, answers: Answers) -> list[str | None]:
-    """The location of each nearest vehicle."""
-    found: list[str | None] = [None] * len(answers.counts)
-    names = snapshot.vocabulary.text("location_id").values
-    for number, view in enumerate(snapshot.views):
-        questions = np.flatnonzero(answers.shelves == number)
-        codes = view.segment.codes_of(COLUMN["location_id"], answers.rows[questions])
-        for question, code in zip(questions.tolist(), codes.tolist(), strict=True):
-            found[question] = names[code]
-    return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -42,6 +42,11 @@ class Codes(Generic[K]):
             self._learn(value, code)
             self._codes[value] = code
         return code
+
+    @property
+    def find_or_none(self) -> Callable[[K, int], int]:
+        """Takes a value and what to answer if nobody ever had it, and gives its code: for very many values at once."""
+        return self._codes.get
 
     def find(self, value: K) -> int | None:
         """The code of a value, if anybody ever had it."""

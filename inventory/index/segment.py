@@ -13,6 +13,7 @@ from core_ext.ids import Ids
 from core_ext.page import Fragments
 from core_ext.runs import Runs
 from core_ext.shelf import Shelf
+from core_ext.statuses import Statuses
 from inventory.index.fragments import with_status
 from inventory.index.numbers import NumberIndex
 from inventory.index.table import Arena, Numbers, RowTable, joined, take
@@ -169,6 +170,9 @@ class View:
         self.segment = segment
         self.live = pack(np.ones(segment.rows, np.bool_)) if live is None else live
         self.shelf = Shelf(segment.codes, segment.ints, (self.live, segment.offered, segment.network), segment.ids.ids)
+        statuses = segment.codes[STATUS]
+        assert statuses is not None
+        self.statuses = Statuses(segment.ids, statuses, self.live, segment.shown, segment.offered)
         self._dead: list[int] = [] if live is None else np.flatnonzero(~unpack(live, segment.rows)).tolist()
 
     @property

@@ -26,7 +26,7 @@ from inventory.index.segment import View, build, combine, living
 from inventory.index.snapshot import Snapshot
 from inventory.index.table import Numbers, RowTable, encode, id_bytes, ids_of, joined
 from inventory.index.vocabulary import COLUMN, PLACE, Vocabulary
-from inventory.vehicle_row import VehicleRow
+from inventory.vehicle_row import OFFERED, VehicleRow
 
 COMPACTED_ROWS = 1_024
 """`apply` joins segments of changed rows among themselves up to this size (a few milliseconds), `merge` all others."""
@@ -157,13 +157,22 @@ class StockIndex:
         """Gives one car another status in place, about a microsecond; False if the index does not hold it."""
         with self._writing:
             snapshot = self._snapshot
-            place = snapshot.find(id_bytes(key))
-            if place is None:
-                return False
-            with self._gate:
-                self._flip(*place, key, status, version)
-                self._publish(snapshot.views, snapshot.vocabulary, as_of)
-            return True
+            code = self._status_code(status)
+            for view in reversed(snapshot.views):
+                row = view.statuses.change(self._gate, key, code, status in OFFERED)
+                if row >= 0:
+                    view.segment.changed[row] = (status, version)
+                    if self._held:
+                        self._restless.append((id_bytes(key), status, version))
+                    self._publish(snapshot.views, snapshot.vocabulary, as_of)
+                    return True
+            return False
+
+    def _status_code(self, status: str) -> int:
+        code = self._snapshot.vocabulary.text("status").find(status)
+        if code is None:
+            raise ValueError(f"there is no status {status}")
+        return code
 
     def merge(self) -> None:
         """Joins segments; for a background thread. Changes that arrive meanwhile are kept.
@@ -300,10 +309,7 @@ class StockIndex:
         return flips, others
 
     def _flip(self, view: View, row: int, key: str, status: str, version: int) -> None:
-        code = self._snapshot.vocabulary.text("status").find(status)
-        if code is None:
-            raise ValueError(f"there is no status {status}")
-        view.segment.change_status(row, code, status, version)
+        view.segment.change_status(row, self._status_code(status), status, version)
         if self._held:
             self._restless.append((id_bytes(key), status, version))
 
