@@ -75,6 +75,7 @@ def cases() -> Iterator[tuple[str, Callable[[], object]]]:
 CASES = dict(cases())
 
 
+@pytest.mark.benchmark(max_time=0.05)
 @pytest.mark.parametrize("name", CASES)
 @pytest.mark.parametrize("chosen", level.LEVELS)
 def bench_loop(benchmark: BenchmarkFixture, name: str, chosen: str) -> None:
