@@ -53,6 +53,7 @@ def test_each_question_is_answered_as_a_search(
     latitude[5] = longitude[5] = np.nan
     found = index.available_many(Tuples(**asked, latitude=latitude, longitude=longitude), audience)
     assert found is not None
+    ids, locations = found.ids(), found.location_ids()
     for question, point in enumerate(points):
         wanted: dict[str, Any] = {name: [asked[name][question]] for name in fields}
         request = SearchRequest(criteria=Criteria(**wanted, near=Near(*point)), sort=[Sort("distance")], limit=1)
@@ -60,10 +61,10 @@ def test_each_question_is_answered_as_a_search(
         assert found.counts[question] == page.total
         nearest = msgspec.json.decode(page.items[0]) if page.items else {"distance_km": None}
         if question == 5 or nearest["distance_km"] is None:
-            assert found.ids[question] is None
+            assert ids[question] is None
             assert np.isnan(found.distances_km[question])
         else:
-            assert (found.ids[question], found.location_ids[question]) == (nearest["id"], nearest["location_id"])
+            assert (ids[question], locations[question]) == (nearest["id"], nearest["location_id"])
             assert found.distances_km[question] == pytest.approx(nearest["distance_km"], abs=0.001)
 
 
@@ -76,4 +77,4 @@ def test_questions_whose_columns_do_not_fit_together_are_refused(index: StockInd
 def test_no_questions_have_no_answers(index: StockIndex) -> None:
     found = index.available_many(Tuples([]), EVERYTHING)
     assert found is not None
-    assert len(found.counts) == len(found.ids) == 0
+    assert len(found.counts) == len(found.ids()) == 0
