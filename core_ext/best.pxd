@@ -22,7 +22,9 @@ cdef struct Best:
     int64_t* trial   # keys of the row that is offered
 
 
-cdef inline bint _worse(const int64_t* a, const uint8_t* a_id, const int64_t* b, const uint8_t* b_id, int width) noexcept nogil:
+cdef inline bint _worse(
+    const int64_t* a, const uint8_t* a_id, const int64_t* b, const uint8_t* b_id, int width
+) noexcept nogil:
     cdef int key
     for key in range(width):
         if a[key] != b[key]:

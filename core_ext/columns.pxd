@@ -30,7 +30,7 @@ cdef struct CodeView:
     const uint32_t* counts          # rows with each code when the column was made; NULL if there are very many codes
     const uint64_t* present         # code * present_words: the blocks that may hold the code; NULL if not worth it
     int64_t present_words
-    const uint32_t* posting_start   # rows with code c: postings[posting_start[c]] up to posting_start[c + 1]; may be NULL
+    const uint32_t* posting_start   # rows with code c: postings from posting_start[c] up to [c + 1]; may be NULL
     const uint32_t* postings
 
 cdef struct IntView:

@@ -48,5 +48,6 @@ def gather_lists(
     codes: NDArray[np.uint32],  # const uint32_t[::1]
     order: NDArray[np.uint32],  # const uint32_t[::1]
 ) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]: ...
+def aligned(words: int) -> NDArray[np.uint64]: ...
 def set_bit(bits: NDArray[np.uint64], place: int, value: bool) -> None: ...  # uint64_t[::1]
 def bit_at(bits: NDArray[np.uint64], place: int) -> bool: ...  # const uint64_t[::1]

@@ -164,6 +164,13 @@ cdef class CodeColumn:
         return sum(array.nbytes for array in self.arrays.values())
 
 
+def aligned(Py_ssize_t words):
+    """So many words, all 0, that begin where a line of memory does: masks are read a line at a time."""
+    room = np.zeros(words + 7, np.uint64)
+    first = -room.ctypes.data % 64 // 8
+    return room[first : first + words]
+
+
 cdef void* _address(array) except? NULL:
     """Where an array's elements are; NULL for none and for no elements."""
     if array is None or array.size == 0:
@@ -184,7 +191,7 @@ def _planes(const uint32_t[::1] codes, Py_ssize_t size):
     """The bit planes of the codes, block by block."""
     cdef Py_ssize_t rows = codes.shape[0], blocks = (rows + BLOCK - 1) // BLOCK, row
     cdef int bits = _bits(size), bit
-    cdef uint64_t[::1] planes = np.zeros(max(blocks, 1) * bits * WORDS, np.uint64)
+    cdef uint64_t[::1] planes = aligned(max(blocks, 1) * bits * WORDS)
     with nogil:
         for row in range(rows):
             for bit in range(bits):
@@ -196,7 +203,7 @@ def _planes(const uint32_t[::1] codes, Py_ssize_t size):
 def _flat(const uint32_t[::1] codes, Py_ssize_t size, const uint32_t[::1] starts, Py_ssize_t rows):
     """A bitmap for each code, one after the other: a search reads few of them from end to end."""
     cdef Py_ssize_t words = (rows + BLOCK - 1) // BLOCK * WORDS, row, element = 0, stop
-    cdef uint64_t[::1] flat = np.zeros(max(words * size, 1), np.uint64)
+    cdef uint64_t[::1] flat = aligned(max(words * size, 1))
     with nogil:
         for row in range(rows):
             stop = row + 1 if starts is None else <Py_ssize_t>starts[row + 1]
@@ -243,7 +250,7 @@ def _listed(const uint32_t[::1] codes, Py_ssize_t size, const uint32_t[::1] star
             return {}
         entry_code, entry_at = np.zeros(max(entries, 1), np.uint32), np.zeros(max(entries, 1), np.uint32)
         entry_count = np.zeros(max(entries, 1), np.uint16)
-        dense, sparse = np.zeros(max(bitmaps, 1) * WORDS, np.uint64), np.zeros(max(listed, 1), np.uint16)
+        dense, sparse = aligned(max(bitmaps, 1) * WORDS), np.zeros(max(listed, 1), np.uint16)
         with nogil:
             _fill(
                 codes, starts, rows, counts, touched, block_start,
@@ -371,8 +378,9 @@ cdef inline void _put(
 cdef class IntColumn:
     """Whole numbers of a column (int64, ABSENT for none) with their bounds by block; never changed once made.
 
-    Kept above a base as 16 coarse and, where these do not suffice, up to 16 fine bits: a range reads the coarse ones and
-    looks at the fine ones only where they decide. Wider columns stay int64. `ordered` adds the rows in order of value.
+    Kept above a base as 16 coarse and, where these do not suffice, up to 16 fine bits: a range reads the coarse ones
+    and looks at the fine ones only where they decide. Wider columns stay int64. `ordered` adds the rows in order of
+    value.
     """
 
     def __init__(self, const int64_t[::1] values not None):

@@ -1,6 +1,6 @@
 """Facet counts of one block under a mask."""
 
-from libc.stdint cimport int64_t, uint16_t, uint64_t
+from libc.stdint cimport int64_t
 
 from core_ext.columns cimport BLOCK, DENSE, WORDS, CodeView, code_at
 from core_ext.level cimport BlockLoops

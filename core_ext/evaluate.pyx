@@ -1,13 +1,12 @@
 """Which rows of a block a query wants: masks of 4,096 bits, filter by filter."""
 
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
 
 from core_ext.columns cimport BLOCK, DENSE, WORDS, CodeView, IntView, code_at, value_at
 from core_ext.level cimport BlockLoops
 from core_ext.program cimport BITMAP, CODES, RANGE, Atom, Query
-from core_ext.shelf cimport ShelfView
 
 cdef extern from *:
     """

@@ -63,7 +63,6 @@ cdef class Runs:
             left -= half
         return first + (1 if left and self._keys[first] < key else 0)
 
-
     cdef Py_ssize_t after(self, Py_ssize_t run, uint64_t key) noexcept nogil:
         """The first run from `run` on whose key is above `key`."""
         cdef Py_ssize_t steps = 0
@@ -129,7 +128,8 @@ cdef class Answers:
             for i in range(questions):
                 run = runs.first_from(low[i])
                 self._rows_between(
-                    i, shelf, runs._starts[run], runs._starts[runs.after(run, high[i])], wanted, &places.view if places is not None else NULL, ids,
+                    i, shelf, runs._starts[run], runs._starts[runs.after(run, high[i])], wanted,
+                    &places.view if places is not None else NULL, ids,
                     &points[i, 0] if points is not None else NULL, vectors,
                 )
 
@@ -159,6 +159,7 @@ cdef class Answers:
                     square < self._squares[question]
                     or square == self._squares[question] and memcmp(&ids[row, 0], &self._ids[question, 0], 16) < 0
                 ):
-                    self._squares[question], self._rows[question], self._shelves[question] = square, <uint32_t>row, shelf
+                    self._squares[question], self._rows[question] = square, <uint32_t>row
+                    self._shelves[question] = shelf
                     self._ids[question, :] = ids[row, :]
             word += 1

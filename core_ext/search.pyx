@@ -2,7 +2,7 @@
 
 from libc.stdint cimport INT64_MAX, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc
-from libc.string cimport memcpy, memset
+from libc.string cimport memset
 
 from cpython.ref cimport Py_INCREF
 from cpython.tuple cimport PyTuple_New, PyTuple_SET_ITEM
@@ -26,6 +26,9 @@ cdef extern from *:
     int lowest_bit(unsigned long long word) nogil
     void prefetch(const void* address) nogil
 
+cdef extern from "<stdlib.h>" nogil:
+    void* aligned_alloc(size_t alignment, size_t size)
+
 cdef extern from "uuids.h":
     object uuid_text(const uint8_t* id)
 
@@ -39,6 +42,7 @@ cdef int64_t ABSENT = (<int64_t>1) << 63
 
 cdef enum:
     MOST_COUNTED = 256  # searches whose facets are kept: a few megabytes at most
+    LINE = 64   # bytes of a line of memory: masks that begin with one are read faster
     SPARE = 32  # counters behind the last: planes count all codes of their bits, of which a column need not have all
 
 NO_COUNTERS = np.zeros(0, np.int64)
@@ -64,7 +68,8 @@ cdef struct Matches:
 
 
 def search(
-    Program program not None, tuple shelves not None, tuple extra=(), Gate gate=None, int64_t serial=0, dict counted=None
+    Program program not None, tuple shelves not None, tuple extra=(), Gate gate=None, int64_t serial=0,
+    dict counted=None,
 ):
     """Runs a program over all segments as one stock.
 
@@ -80,7 +85,7 @@ def search(
     cdef Query* q = program.ready()
     cdef Best best
     cdef Shelf shelf
-    cdef Py_ssize_t i, number, bitmaps = 0
+    cdef Py_ssize_t i, number
     cdef int64_t total = 0, matching
     cdef bint entered = True, failed = False
     cdef Found found
@@ -130,7 +135,8 @@ def search(
             if entered:
                 for number in range(shelves_count(views)):
                     matching = _search_shelf(
-                        q, views[number], pointers + number * program.bitmaps, <uint32_t>number, &best, &counter[0] if q.facets else NULL,
+                        q, views[number], pointers + number * program.bitmaps, <uint32_t>number, &best,
+                        &counter[0] if q.facets else NULL,
                         relaxed,
                     )
                     if matching < 0:
@@ -164,10 +170,10 @@ def matching(Program program not None, Shelf shelf not None, Gate gate=None, int
     None where a change came in since `serial`; ValueError as for `search`.
     """
     cdef Query* q = program.ready()
-    cdef Py_ssize_t block, blocks = shelf.view.blocks
+    cdef Py_ssize_t block, present = shelf.view.blocks
     cdef Matches matches
     cdef int64_t total = 0
-    cdef uint64_t[::1] bits = np.zeros(max(blocks * WORDS, 1), np.uint64)
+    cdef uint64_t[::1] bits = np.zeros(max(present * WORDS, 1), np.uint64)
     cdef bint entered = True
     if q.facets or q.relax or program.bitmaps > shelf.view.bitmap_count:
         raise ValueError("only rows are asked for, by the segment's own bitmaps")
@@ -176,20 +182,20 @@ def matching(Program program not None, Shelf shelf not None, Gate gate=None, int
         if gate is not None:
             entered = gate.enter(serial)
         if entered:
-            matches.masks, matches.found = &bits[0], <uint16_t*>calloc(max(blocks, 1), sizeof(uint16_t))
+            matches.masks, matches.found = &bits[0], <uint16_t*>calloc(max(present, 1), sizeof(uint16_t))
             total = -1 if matches.found is NULL else _scanned(
                 q, &shelf.view, shelf.view.bitmaps, &matches, NULL, NULL, NULL, 0
             )
             if gate is not None:
                 gate.leave()
             if total >= 0:
-                for block in range(blocks):
+                for block in range(present):
                     if not matches.found[block]:
                         memset(matches.masks + block * WORDS, 0, WORDS * 8)
             free(matches.found)
     if total < 0:
         raise MemoryError
-    return np.asarray(bits)[: blocks * WORDS] if entered else None
+    return np.asarray(bits)[: present * WORDS] if entered else None
 
 
 cdef inline Py_ssize_t shelves_count(const ShelfView** views) noexcept nogil:
@@ -199,7 +205,9 @@ cdef inline Py_ssize_t shelves_count(const ShelfView** views) noexcept nogil:
     return number
 
 
-cdef Found _told(Program program, const Query* q, int64_t total, counters, const int64_t* relaxed, const Best* best):
+cdef Found _told(
+    Program program, const Query* q, int64_t total, counters, const int64_t* relaxed, const Best* best
+):
     """The result as Python has it."""
     cdef Found found = Found.__new__(Found)
     cdef int i, key
@@ -256,7 +264,7 @@ cdef int64_t _search_shelf(
     if shelf.rows == 0:
         return 0
     matches.found = <uint16_t*>calloc(shelf.blocks, sizeof(uint16_t))
-    matches.masks = <uint64_t*>malloc(shelf.blocks * WORDS * sizeof(uint64_t)) if best.limit else NULL
+    matches.masks = <uint64_t*>aligned_alloc(LINE, shelf.blocks * WORDS * sizeof(uint64_t)) if best.limit else NULL
     if matches.found is not NULL and (matches.masks is not NULL or best.limit == 0):
         total = _scanned(q, shelf, bitmaps, &matches, counters, relaxed, best, number)
     free(matches.found)
@@ -274,9 +282,10 @@ cdef int64_t _scanned(
     cdef int64_t total = -1
     s.q, s.shelf, s.loops, s.bitmaps = q, shelf, blocks, bitmaps
     masks = q.filters + q.groups + (q.clauses - q.score_first) + 5
-    cdef uint64_t* scratch = <uint64_t*>malloc(
+    cdef size_t room = (
         (masks * WORDS + (3 + q.groups) * words + q.atoms + q.groups + WORDS * BLOCK // 256) * sizeof(uint64_t)
     )
+    cdef uint64_t* scratch = <uint64_t*>aligned_alloc(LINE, (room + LINE - 1) // LINE * LINE)
     if scratch is NULL:
         return -1
     s.masks, s.grouped = scratch, scratch + q.filters * WORDS
@@ -455,10 +464,10 @@ cdef inline void _fetch(const Scan* s, Py_ssize_t row) noexcept nogil:
 
 
 cdef inline void _offer_batch(
-    const Scan* s, const Py_ssize_t* rows, int count, uint32_t number, Best* best
+    const Scan* s, const Py_ssize_t* rows, int waiting, uint32_t number, Best* best
 ) noexcept nogil:
     cdef int i
-    for i in range(count):
+    for i in range(waiting):
         _try(s, rows[i], number, best)
 
 

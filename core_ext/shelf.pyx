@@ -14,7 +14,10 @@ cdef class Shelf:
     them alive. ValueError where lengths differ.
     """
 
-    def __init__(self, tuple codes not None, tuple ints not None, tuple bitmaps not None, const uint8_t[:, ::1] ids not None):
+    def __init__(
+        self, tuple codes not None, tuple ints not None, tuple bitmaps not None,
+        const uint8_t[:, ::1] ids not None,
+    ):
         cdef Py_ssize_t i, blocks
         cdef CodeColumn column
         cdef IntColumn numbers

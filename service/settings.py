@@ -44,6 +44,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     demo_vehicles: int = 20_000
     test_data: Path | None = None
     log_level: str = "INFO"
+    cpu_level: str | None = None
+    """The instructions that the kernels may use; they read it themselves when they are loaded."""
     rate_guests: int = 0
     """Requests a second from one address without a token; 0: no limit, as in the demo."""
     rate_people: int = 0
@@ -244,6 +246,7 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "demo": _switch,
     "demo_vehicles": _number(0, 10_000_000, 20_000),
     "test_data": Path,
+    "cpu_level": _choice("plain", "avx2", "avx512"),
     "log_level": _choice("DEBUG", "INFO", "WARNING", "ERROR"),
     "rate_guests": _number(0, 1_000_000, 50),
     "rate_people": _number(0, 1_000_000, 50),

@@ -114,7 +114,8 @@ class _Blobs:
 @functools.cache
 def code_key() -> int:
     """A number that is another one for other code: what arrays mean is told by the code that made them."""
-    folders = (Path(str(core_ext.__file__)).parent, Path(__file__).parent, Path(__file__).parent.parent)
+    here = Path(__file__).parent
+    folders = (Path(str(core_ext.__file__)).parent, here, here.parent, here.parent / "sql")
     files = [path for folder in folders for path in sorted(folder.iterdir()) if path.suffix in (".py", ".so", ".sql")]
     key = 0
     for path in files:

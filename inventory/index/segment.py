@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core_ext.checksum import Pages
-from core_ext.columns import BLOCK_ROWS, CodeColumn, IntColumn, bit_at, gather_lists, set_bit
+from core_ext.columns import BLOCK_ROWS, CodeColumn, IntColumn, aligned, bit_at, gather_lists, set_bit
 from core_ext.ids import Ids
 from core_ext.page import Fragments
 from core_ext.runs import Runs
@@ -211,7 +211,9 @@ class View:
 def pack(flags: NDArray[np.bool_]) -> Bits:
     """Flags as 64 words for each block of rows, row 0 lowest."""
     packed = np.packbits(flags, bitorder="little")
-    return np.concatenate((packed, np.zeros(-len(packed) % (BLOCK_ROWS // 8), np.uint8))).view(np.uint64)
+    bits = aligned(-(-len(flags) // BLOCK_ROWS) * BLOCK_ROWS // 64)
+    bits.view(np.uint8)[: len(packed)] = packed
+    return bits
 
 
 def unpack(bits: Bits, rows: int) -> NDArray[np.bool_]:

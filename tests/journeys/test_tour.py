@@ -41,11 +41,17 @@ def answers(served: Served, tmp_path_factory: pytest.TempPathFactory) -> list[st
 
 def _decoded(answers: list[str]) -> list[Any]:
     bodies = [text.rpartition("\r\n\r\n")[2] for text in answers]
-    return [json.loads(body) for body in bodies[:-1]]  # the last is cut by `head`
+    # The last is cut by `head`; the answer to lines is lines.
+    return [
+        [json.loads(line) for line in body.splitlines()] if "\n{" in body else json.loads(body) for body in bodies[:-1]
+    ]
 
 
 def test_every_call_of_the_tour_answers_what_is_promised(answers: list[str]) -> None:
-    (search, people, dealer, me, dealers_search, customer, cars, system, imported, found, ready) = _decoded(answers)
+    (
+        search, people, dealer, me, dealers_search, suggestions, located, customer, cars, system, imported, available,
+        found, ready,
+    ) = _decoded(answers)  # fmt: skip
     assert search["total"] > 0
     assert {"make", "price"} == search["facets"].keys()
     assert {relaxation["drop"] for relaxation in search["relaxations"]} == {"body_style", "price"}
@@ -56,8 +62,15 @@ def test_every_call_of_the_tour_answers_what_is_promised(answers: list[str]) -> 
     assert (me["persona"], me["roles"]) == ("PARTNER", ["SALES"])
     assert dealers_search["total"] >= people["total"]
     assert "vin" in dealers_search["items"][0]
+    assert any(one["value"].lower().startswith("coro") for one in suggestions["items"])
+    assert len(located["items"]) == 2
+    assert all(one["vehicle"]["make"] == "Toyota" and 0 < one["score"] <= 1 for one in located["items"])
     assert len(cars["items"][0]["vin"]) == 17
     assert (imported["received"], imported["created"], imported["rejected"]) == (2, 1, 1)
+    assert [line.get("id") for line in available] == [1, 2, None]
+    assert available[0]["available"] >= 1
+    assert available[0]["nearest"]["distance_km"] >= 0
+    assert available[-1]["end"]
     assert found["total"] == 1
     assert (found["items"][0]["model"], found["items"][0]["model_year"]) == ("Accord", 2003)
     assert ready["status"] == "READY"
