@@ -438,7 +438,7 @@ cdef void in_range(
     """
     cdef const IntView* view = s.shelf.ints[column]
     cdef Py_ssize_t first = block * BLOCK
-    cdef int rows = <int>min(<Py_ssize_t>BLOCK, s.shelf.rows - first), i
+    cdef int rows = <int>min(<Py_ssize_t>BLOCK, s.shelf.rows - first), start = 0, stop = WORDS, i
     cdef uint64_t inside[WORDS]
     cdef uint64_t ends[WORDS]
     cdef uint64_t between[WORDS]
@@ -447,27 +447,35 @@ cdef void in_range(
     low, high = max(low, view.low[block]), min(high, view.high[block])
     if low > high:
         return
+    while start < WORDS and not candidates[start]:  # rows are sorted: candidates often lie together
+        start += 1
+    while stop > start and not candidates[stop - 1]:
+        stop -= 1
+    if start == stop:
+        return
+    first += start * 64
+    rows = min(rows, stop * 64) - start * 64
     if view.coarse is NULL:
-        s.loops.range_i64(view.broad + first, rows, low, high, met)
+        s.loops.range_i64(view.broad + first, rows, low, high, met + start)
         return
     from_, upto = (low - view.base) >> view.shift, (high - view.base) >> view.shift
     if view.fine is NULL:
-        s.loops.range_u16(view.coarse + first, rows, <uint16_t>from_, <uint16_t>upto, met)
+        s.loops.range_u16(view.coarse + first, rows, <uint16_t>from_, <uint16_t>upto, met + start)
         return
     memset(inside, 0, WORDS * 8)
-    s.loops.range_u16(view.coarse + first, rows, <uint16_t>from_, <uint16_t>upto, inside)
+    s.loops.range_u16(view.coarse + first, rows, <uint16_t>from_, <uint16_t>upto, inside + start)
     if not s.loops.and_into(inside, candidates):
         return
     if (low - view.base) & ones or (high - view.base) & ones != ones:
         memset(between, 0, WORDS * 8)
         memcpy(ends, inside, WORDS * 8)
         if upto > from_ + 1:
-            s.loops.range_u16(view.coarse + first, rows, <uint16_t>(from_ + 1), <uint16_t>(upto - 1), between)
+            s.loops.range_u16(view.coarse + first, rows, <uint16_t>(from_ + 1), <uint16_t>(upto - 1), between + start)
         if s.loops.and_not_into(ends, between):
-            for i in range(WORDS):
+            for i in range(start, stop):
                 word = ends[i]
                 while word:
-                    value = value_at(view, first + i * 64 + lowest_bit(word))
+                    value = value_at(view, block * BLOCK + i * 64 + lowest_bit(word))
                     if value < low or value > high:
                         inside[i] &= ~(word & -word)
                     word &= word - 1
