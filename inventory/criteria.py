@@ -47,7 +47,9 @@ class Range(msgspec.Struct, forbid_unknown_fields=True, frozen=True, omit_defaul
     lt: Decimal | None = None
 
     def admits(self, value: Decimal | float) -> bool:
-        """Whether a number lies between the bounds; exact for floats too."""
+        """Whether a number lies between the bounds; a float counts as the decimal that it is written as."""
+        if isinstance(value, float):
+            value = Decimal(repr(value))
         return (
             (self.gte is None or value >= self.gte)
             and (self.gt is None or value > self.gt)

@@ -291,7 +291,7 @@ def attribute(code: str, wish: Any) -> Test:
     if isinstance(wish, Range):
         return lambda row: (
             isinstance(row.attributes.get(code), int | float)
-            and (not isinstance(row.attributes[code], bool) and inside(row.attributes[code], wish))
+            and (not isinstance(row.attributes[code], bool) and inside(Decimal(str(row.attributes[code])), wish))
         )
     wanted = {same(attribute_text(value)) for value in wish}
     return lambda row: code in row.attributes and same(attribute_text(row.attributes[code])) in wanted

@@ -274,6 +274,25 @@ def test_bounds_become_whole_minor_units_without_rounding(name: str, bound: Deci
     assert (low <= minor <= high) == bounds.admits(Decimal(minor) / 100)
 
 
+@pytest.mark.parametrize(
+    ("litres", "bounds", "found"),
+    [
+        (12.7, '{"gte": 12.7}', 1), (12.7, '{"lt": 12.7}', 0), (2.1, '{"gte": "2.1", "lte": 2.1}', 1),
+        (2.1, '{"gt": 2.1}', 0), (2, '{"gte": 2.0, "lte": "2"}', 1),
+    ],
+)  # fmt: skip
+def test_an_attribute_with_decimals_lies_on_the_bound_that_is_written_like_it(
+    litres: float, bounds: str, found: int
+) -> None:
+    row = msgspec.structs.replace(seeded_rows(1, 1)[0], attributes={"litres": litres})
+    index = StockIndex(secret=b"s", today=lambda: TODAY)
+    index.load([row], "")
+    wish = msgspec.json.decode(bounds, type=Range)
+    assert (
+        index.find(SearchRequest(criteria=Criteria(status=[], attributes={"litres": wish})), EVERYTHING).total == found
+    )
+
+
 def test_a_price_criterion_and_facet_leave_other_currencies_out_and_sort_them_last() -> None:
     base = [msgspec.structs.replace(row, status="IN_STOCK", odometer_km=None) for row in seeded_rows(4, 1)]
     priced = [(1_000_00, "USD"), (900, "JPY"), (None, "USD"), (5_000_00, "USD")]

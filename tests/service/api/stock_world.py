@@ -32,7 +32,9 @@ from service.settings import Settings
 from tests.service.api.serving import client
 
 BRAND = "Toyota"
-DEMO_PEOPLE = ("customer", "customer2", "dealer", "manager", "dealer2", "supplier", "staff", "executive")
+DEMO_PEOPLE = (
+    "customer", "customer2", "dealer", "manager", "dealer2", "supplier", "technician", "staff", "executive",
+)  # fmt: skip
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 
@@ -124,12 +126,14 @@ class StockWorld:
 
 
 @asynccontextmanager
-async def loaded(server: postgres.Server, template: Addresses, name: str) -> AsyncIterator[Addresses]:
-    """A database that holds the tiny world and more people; nobody is connected to it."""
+async def loaded(
+    server: postgres.Server, template: Addresses, name: str, demo: World | None = None
+) -> AsyncIterator[Addresses]:
+    """A database that holds the demo, else the tiny world, and more people; nobody is connected to it."""
     assert template.owner is not None
     async with _copied(server, template, template.service, f"{name}_{os.getpid()}") as addresses:
         assert addresses.owner is not None
-        demo = tiny()
+        demo = demo or tiny()
         await load_world(demo, addresses.owner, Progress(StringIO()))
         owner = await asyncpg.connect(addresses.owner)
         try:
@@ -223,11 +227,11 @@ async def application(
 
 
 @asynccontextmanager
-async def stocked(addresses: Addresses, settings: Settings) -> AsyncIterator[StockWorld]:
-    """The tiny world served, with everybody signed in."""
+async def stocked(addresses: Addresses, settings: Settings, demo: World | None = None) -> AsyncIterator[StockWorld]:
+    """The demo, else the tiny world, served, with everybody signed in."""
     async with application(addresses, settings) as (app, services), AsyncExitStack() as stack:
         owner = await asyncpg.connect(addresses.owner)
         stack.push_async_callback(owner.close)
-        world = StockWorld(tiny(), owner, app, services)
+        world = StockWorld(demo or tiny(), owner, app, services)
         await world.sign_in(stack)
         yield world
