@@ -44,22 +44,30 @@ cdef class Statuses:
         """
         cdef uint8_t id[16]
         cdef int64_t row
-        cdef uint64_t one
         if not uuid_bytes(key, id):
             raise ValueError("an id is the text of a UUID")
         row = self._ids.row_of(id)
         if row < 0:
             return -1
-        one = <uint64_t>1 << (row & 63)
-        if not self._live[row >> 6] & one:
+        if not self._live[row >> 6] & <uint64_t>1 << (row & 63):
             return -1
         if not 0 <= code < self._column.size:
             raise IndexError("there is no such code")
         gate.close()
+        self._put(row, code, is_offered)
+        gate.open()
+        return row
+
+    def put(self, Py_ssize_t row, Py_ssize_t code, bint is_offered):
+        """The same for a row; the caller keeps searches out. IndexError for an unknown row or code."""
+        if not 0 <= row < self._column.rows or not 0 <= code < self._column.size:
+            raise IndexError("there is no such row or code")
+        self._put(row, code, is_offered)
+
+    cdef void _put(self, Py_ssize_t row, Py_ssize_t code, bint is_offered) noexcept:
+        cdef uint64_t one = <uint64_t>1 << (row & 63)
         self._column.put(row, code)
         if is_offered and self._shown[row >> 6] & one:
             self._offered[row >> 6] |= one
         else:
             self._offered[row >> 6] &= ~one
-        gate.open()
-        return row

@@ -46,7 +46,6 @@ class _View(msgspec.Struct, array_like=True):
     """The size of each code column; None where no row has a value."""
     ints: list[tuple[int, int]]
     """Base and shift of each column of whole numbers."""
-    offered_codes: list[int]
     changed: dict[int, tuple[str, int]]
     """Status and version of the rows where they are no longer those of the JSON."""
 
@@ -165,7 +164,6 @@ def _view(view: View) -> _View:
         rows=segment.rows,
         codes=[None if column is None else column.size for column in segment.codes],
         ints=[(column.base, column.shift) for column in segment.ints],
-        offered_codes=sorted(segment.offered_codes),
         changed=dict(segment.changed),
     )
 
@@ -185,7 +183,6 @@ def _segment(told: _View, arrays: Mapping[str, Array], pages: Pages) -> Segment:
             IntColumn.restored(told.rows, base, shift, part(f"ints/{number}/"))
             for number, (base, shift) in enumerate(told.ints)
         ),
-        offered_codes=frozenset(told.offered_codes),
         shown=arrays["shown"],
         offered=arrays["offered"],
         network=arrays["network"],

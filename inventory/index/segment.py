@@ -45,9 +45,9 @@ class Segment:
         )  # fmt: skip
         self.ints = tuple(IntColumn(values) for values in table.ints)
         statuses = vocabulary.text("status")
-        self.offered_codes = frozenset(code for status in OFFERED if (code := statuses.find(status)) is not None)
+        offered = [code for status in OFFERED if (code := statuses.find(status)) is not None]
         self.shown = pack(table.shown)
-        self.offered = pack(table.shown & np.isin(table.codes[STATUS], list(self.offered_codes)))
+        self.offered = pack(table.shown & np.isin(table.codes[STATUS], offered))
         self.network = pack(table.network)
         self.ids = Ids(table.ids)
         if table.rows >= BLOCK_ROWS:
@@ -67,14 +67,14 @@ class Segment:
     @classmethod
     def restored(
         cls, *, rows: int, runs: Runs, codes: tuple[CodeColumn | None, ...], ints: tuple[IntColumn, ...],
-        offered_codes: frozenset[int], shown: Bits, offered: Bits, network: Bits, ids: Ids, fragments: Arena,
+        shown: Bits, offered: Bits, network: Bits, ids: Ids, fragments: Arena,
         cuts: Numbers, open_words: NumberIndex, guarded_words: NumberIndex, changed: dict[int, tuple[str, int]],
         pages: Pages,
     ) -> Segment:  # fmt: skip
         """A segment of the parts that another had; they are believed, but for pages of JSON not verified yet."""
         made = cls.__new__(cls)
         made.rows, made.runs, made.codes, made.ints, made.ids = rows, runs, codes, ints, ids
-        made.offered_codes, made.shown, made.offered, made.network = offered_codes, shown, offered, network
+        made.shown, made.offered, made.network = shown, offered, network
         made.fragments, made.cuts, made.written = fragments, cuts, Fragments(*fragments, cuts)
         made.open_words, made.guarded_words, made.changed, made.pages = open_words, guarded_words, changed, pages
         return made
@@ -118,14 +118,6 @@ class Segment:
         flags = self.offered if kind == "offered" else self.network
         chosen: Numbers = rows[(flags[rows >> 6] >> (rows & 63).astype(np.uint64)) & np.uint64(1) == 1]
         return chosen
-
-    def change_status(self, row: int, code: int, status: str, version: int) -> None:
-        """Gives a row another status in place; readers are kept out by the caller."""
-        column = self.codes[STATUS]
-        assert column is not None
-        column.change(row, code)
-        set_bit(self.offered, row, code in self.offered_codes and bit_at(self.shown, row))
-        self.changed[row] = (status, version)
 
     def table(self, rows: Numbers) -> RowTable:
         """The given rows taken apart again. Damaged."""

@@ -309,7 +309,8 @@ class StockIndex:
         return flips, others
 
     def _flip(self, view: View, row: int, key: str, status: str, version: int) -> None:
-        view.segment.change_status(row, self._status_code(status), status, version)
+        view.statuses.put(row, self._status_code(status), status in OFFERED)
+        view.segment.changed[row] = (status, version)
         if self._held:
             self._restless.append((id_bytes(key), status, version))
 
@@ -342,10 +343,9 @@ class StockIndex:
                 now = places[view.dead]
                 joint.kill(now[now >= 0].tolist())
             for key, status, version in self._restless:
-                row = joint.find(key)
-                code = vocabulary.text("status").find(status)
-                if row >= 0 and code is not None:
-                    segment.change_status(row, code, status, version)
+                if (row := joint.find(key)) >= 0:
+                    joint.statuses.put(row, self._status_code(status), status in OFFERED)
+                    segment.changed[row] = (status, version)
             views = self._snapshot.views
             first = next((i for i, view in enumerate(views) if id(view.segment) in self._held), len(views))
             fresh = [view for view in views[first:] if id(view.segment) not in self._held]
