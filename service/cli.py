@@ -86,7 +86,8 @@ def _index(work: str) -> Callable[[Settings, Arguments], None]:
 
         async def run() -> None:
             async with opened(settings) as addresses:
-                await (index.verify if work == "verify" else index.rebuild)(addresses, print, index_file(settings))
+                file = index_file(settings, addresses.service)
+                await (index.verify if work == "verify" else index.rebuild)(addresses, print, file)
 
         asyncio.run(run())
 

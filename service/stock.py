@@ -6,12 +6,14 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from urllib.parse import quote
 
 from domain.kit.errors import Unavailable
 from domain.kit.policy import Principal
 from inventory.criteria import SearchPage, SearchRequest
 from inventory.follower import StockFollower
 from inventory.index import Audience, StockIndex
+from service.ops.database import database_name
 from service.services import Services
 from service.settings import Settings
 
@@ -19,9 +21,12 @@ INLINE_ROWS = 2_000_000
 """Up to so many vehicles a search takes well under a millisecond and runs on the event loop; beyond, in a thread."""
 
 
-def index_file(settings: Settings) -> Path:
-    """Where the processes of this machine keep the index for their next start."""
-    return settings.data_dir / "index" / "stock"
+def index_file(settings: Settings, database_url: str) -> Path:
+    """Where the processes of this machine keep the index of a database for their next start.
+
+    A clone of a database shares its epoch, so the database's name is part of the file's.
+    """
+    return settings.data_dir / "index" / f"stock-{quote(database_name(database_url), safe='')}"
 
 
 @asynccontextmanager
@@ -37,7 +42,10 @@ async def followed(services: Services) -> AsyncIterator[StockFollower]:
         today=lambda: services.clock().date(),
     )
     follower = StockFollower(
-        services.database, index, today=lambda: services.clock().date(), file=index_file(services.settings)
+        services.database,
+        index,
+        today=lambda: services.clock().date(),
+        file=index_file(services.settings, services.database.dsn),
     )
     services.stock = follower
 

@@ -122,7 +122,7 @@ async def _others(world: StockWorld, ours: Settings) -> list[StockIndex]:
     restored.restore(now)
     restored.verify()
     restored.known_attributes = first.known_attributes
-    assert await StockFollower(database, resumed, file=index_file(ours)).resume()
+    assert await StockFollower(database, resumed, file=index_file(ours, database.dsn)).resume()
     return [fresh, restored, resumed]
 
 

@@ -298,8 +298,8 @@ async def test_a_hundred_thousand_questions_are_answered_and_others_served_meanw
     assert [answer["id"] for answer in answers] == [*range(100_000)]
     assert end["answered"] == 100_000
     turns.sort()
-    assert turns[len(turns) * 99 // 100] < 0.01
-    assert turns[-1] < 0.2  # whatever the garbage collector does
+    assert turns[len(turns) * 99 // 100] < 0.05
+    assert turns[-1] < 0.5  # whatever the garbage collector does
 
 
 @pytest.mark.parametrize(("name", "status"), [("guest", 401), ("customer", 404), ("oem", 200), ("supplier", 200)])
