@@ -110,6 +110,18 @@ class RecallOpen(Conflict):
     slug, title = "recall-open", "A recall holds this car"
 
 
+class SlotTaken(Conflict):
+    """Carries `alternatives`, the nearest free slots, and `reasons`, as far as the caller may know them."""
+
+    slug, title = "slot-taken", "The slot is not free any more"
+
+
+class TooManyHolds(Conflict):
+    """Carries `most`: how many slots the caller may hold at a time."""
+
+    slug, title = "too-many-holds", "You hold as many slots as you may already"
+
+
 class InUse(Conflict):
     slug, title = "in-use", "Other records still refer to this one"
 

@@ -1,0 +1,1 @@
+"""Booking: holds, appointments and what moves them, the waitlist, and bookings that a changed calendar has broken."""
