@@ -246,7 +246,8 @@ def entity(
     personal data the record holds. `without="delete import"`: routes the type does not have. `unique`, `indexes`:
     column lists, optionally with `where …`. `checks`: constraint name → SQL.
     `audience`: what keeps the code of shared rows: sharing rules, behaviour (KEPT), or an SQL expression over the row.
-    `triggers`: name → when it fires and the function it calls, which a migration makes.
+    `triggers`: name → when it fires for each row and the function it calls, which a migration makes; or all that
+    follows `create trigger …`, with its `for each`.
     """
 
     def declare(struct: type[T]) -> type[T]:

@@ -225,17 +225,20 @@ def _triggers(entity: Entity) -> Iterator[Statement]:
             "name_gone",
             f"after delete on {table} for each row when (old.external_keys <> '[]') execute function app.name_record()",
         ),
-        *((name, f"{when} on {each} {function}") for name, when, function in _further(entity)),
+        *(
+            (name, rule if " for each " in rule else f"{when} on {each} {function}")
+            for name, rule, when, function in _further(entity)
+        ),
     ]
     for name, sql in pieces:
         full = f"{entity.table}_{name}"
         yield Statement("trigger", entity.table, full, f"create trigger {full} {sql}")
 
 
-def _further(entity: Entity) -> Iterator[tuple[str, str, str]]:
+def _further(entity: Entity) -> Iterator[tuple[str, str, str, str]]:
     for name, rule in entity.triggers.items():
         when, _, function = rule.rpartition(" ")
-        yield name, when, function
+        yield name, rule, when, function
 
 
 def statements(entities: list[Entity]) -> list[Statement]:

@@ -266,7 +266,7 @@ class refusals:  # noqa: N801 - reads as a word at the `with`
         if isinstance(fault, asyncpg.CheckViolationError):
             name = (fault.constraint_name or "").removeprefix(f"{self.entity.table}_").removesuffix("_check")
             pointer = f"/{name}" if name in self.entity.fields else ""
-            raise Invalid.at(pointer, f"breaks the rule {name}") from fault
+            raise Invalid.at(pointer, fault.hint or f"breaks the rule {name}") from fault
         if isinstance(fault, asyncpg.NotNullViolationError):
             raise Invalid.at(f"/{fault.column_name}", "is required") from fault
         if isinstance(fault, asyncpg.ExclusionViolationError):
