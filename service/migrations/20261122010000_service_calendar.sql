@@ -169,13 +169,19 @@ revoke all on function app.place_vehicle_resources from public;
 create function app.place_in_calendar() returns trigger language plpgsql security definer
   set search_path = public, pg_temp as $$
 declare
-  home uuid; theirs uuid;
+  home uuid; theirs uuid; zone text;
 begin
   case tg_table_name
     when 'service_center' then new.account_id := app.dealer_of(new.location_id);
     when 'date_override' then
       select account_id into new.account_id from operating_hours where id = new.operating_hours_id;
-    when 'shift' then select account_id into new.account_id from technician where id = new.technician_id;
+    when 'shift' then
+      select t.account_id, c.time_zone into new.account_id, zone from technician t join service_center c on c.id = t.center_id
+       where t.id = new.technician_id;
+      if new.weekly is null and new.breaks::text like '%T%' then
+        select jsonb_agg(jsonb_build_object('start', app.wall_clock(b ->> 'start', zone), 'end', app.wall_clock(b ->> 'end', zone)))
+          into new.breaks from jsonb_array_elements(new.breaks) b;
+      end if;
     when 'absence' then
       begin
         select center_id into home from schedule_resource where resource_id = new.resource_id::uuid;
@@ -265,6 +271,10 @@ begin
   end if;
   return null;
 end $$;
+
+-- A time of day as it is, an instant as the time of day in a zone.
+create function app.wall_clock(told text, zone text) returns text language sql stable strict
+  as $$ select case when told like '%T%' then to_char(told::timestamptz at time zone zone, 'HH24:MI') else told end $$;
 
 -- Minutes since local midnight of a time of day, 24:00 being 1440.
 create function app.minutes_of(text) returns int language sql immutable strict parallel safe
@@ -425,9 +435,12 @@ create table capacity_rule (
   arrivals bigint,
   per_day bigint,
   weekdays text[] not null default '{}',
+  start text,
+  "end" text,
   from_on date,
   to_on date,
-  release_minutes bigint not null default 0
+  release_at text,
+  release_days_before bigint not null default 0
 );
 create table shift (
   id uuid primary key,
@@ -937,4 +950,4 @@ create trigger work_type_group_name_gone after delete on work_type_group for eac
 drop table capacity_rule, absence, shift, demo_vehicle, loaner_vehicle, equipment, bay, territory_member, technician, holiday,
   date_override, service_center, operating_hours, work_type, work_type_group, schedule_resource, center_calendar;
 drop function app.calendar_changed, app.place_vehicle_resources, app.place_in_calendar, app.one_primary, app.shifts_apart,
-  app.minutes_of, app.first_weekday, app.centers_of, app.raise_calendars, app.resource_no;
+  app.wall_clock, app.minutes_of, app.first_weekday, app.centers_of, app.raise_calendars, app.resource_no;
