@@ -68,6 +68,7 @@ class Services:
                 ids=self.ids,
                 currency=self.settings.currency,
                 public_url=self.settings.public_url,
+                parts=self.parts,
             )
             yield ctx
         if ctx.pushed:
