@@ -29,6 +29,12 @@ GridInstant = Annotated[datetime, Meta(tz=True), Checked(in_our_time), Checked(o
 Level = Annotated[int, Meta(ge=1, le=99)]
 
 
+def minutes_of(time: str) -> int:
+    """Minutes since local midnight of a time of day such as 08:00; 24:00 is 1440."""
+    hour, _, minute = time.partition(":")
+    return int(hour) * 60 + int(minute)
+
+
 def minutes(least: int, most: int) -> Meta:
     """Whole minutes on the grid."""
     return Meta(ge=least, le=most, multiple_of=GRID_MINUTES)

@@ -182,14 +182,20 @@ begin
         select jsonb_agg(jsonb_build_object('start', app.wall_clock(b ->> 'start', zone), 'end', app.wall_clock(b ->> 'end', zone)))
           into new.breaks from jsonb_array_elements(new.breaks) b;
       end if;
+      if (new.weekly is null) = (new.start is null) then
+        perform app.refuse('shift', 'start', 'and weekly: one of them is given');
+      elsif (new.start is null) <> (new."end" is null) then
+        perform app.refuse('shift', 'end', 'is given with start, and without it is not');
+      elsif new."end" > new.start + interval '24 hours' then
+        perform app.refuse('shift', 'end', 'lies more than 24 hours after the start');
+      end if;
     when 'absence' then
       begin
         select center_id into home from schedule_resource where resource_id = new.resource_id::uuid;
       exception when invalid_text_representation then null;
       end;
       if home is null then
-        raise exception 'no resource %', new.resource_id using errcode = 'check_violation', table = 'absence',
-          constraint = 'absence_resource_id', hint = 'is no technician, bay, equipment or vehicle of a centre';
+        perform app.refuse('absence', 'resource_id', 'is no technician, bay, equipment or vehicle of a centre');
       end if;
       new.center_id := home;
       new.resource_id := new.resource_id::uuid::text;
@@ -199,11 +205,20 @@ begin
   if tg_table_name = 'territory_member' then
     select account_id into theirs from technician where id = new.technician_id;
     if theirs is not null and new.account_id is not null and not app.same_group(theirs, new.account_id) then
-      raise exception 'technician of another dealer group' using errcode = 'check_violation', table = 'territory_member',
-        constraint = 'territory_member_technician_id', hint = 'is no technician of the dealer group';
+      perform app.refuse('territory_member', 'technician_id', 'is no technician of the dealer group');
     end if;
   end if;
+  if tg_table_name in ('shift', 'absence') and new."end" <= new.start then
+    perform app.refuse(tg_table_name, 'end', 'is not after the start');
+  end if;
   return new;
+end $$;
+
+-- Refuses a row as a broken check of one of its columns would, and says to the caller why.
+create function app.refuse(of_table text, of_column text, why text) returns void language plpgsql as $$
+begin
+  raise exception '% of % %', of_column, of_table, why using errcode = 'check_violation', table = of_table,
+    constraint = of_table || '_' || of_column, hint = why;
 end $$;
 
 -- At each time a technician has one place of work as PRIMARY.
@@ -214,8 +229,7 @@ begin
   if exists (select from new_rows n join territory_member o on o.technician_id = n.technician_id and o.id <> n.id
               where n.kind = 'PRIMARY' and o.kind = 'PRIMARY'
                 and daterange(n.from_on, n.to_on, '[]') && daterange(o.from_on, o.to_on, '[]')) then
-    raise exception 'two primary centres' using errcode = 'check_violation', table = 'territory_member',
-      constraint = 'territory_member_from_on', hint = 'lies in a time in which another centre is the PRIMARY one';
+    perform app.refuse('territory_member', 'from_on', 'lies in a time in which another centre is the PRIMARY one');
   end if;
   return null;
 end $$;
@@ -265,9 +279,8 @@ begin
           and (d.on_day + make_interval(mins => w.to_minute)) at time zone a.time_zone > w.start)
    end limit 1;
   if wrong.id is not null then
-    raise exception 'shift % overlaps another', wrong.id using errcode = 'check_violation', table = 'shift',
-      constraint = case when wrong.is_weekly then 'shift_weekly' else 'shift_start' end,
-      hint = 'overlaps another shift of the technician';
+    perform app.refuse('shift', case when wrong.is_weekly then 'weekly' else 'start' end,
+                       'overlaps another shift of the technician');
   end if;
   return null;
 end $$;
@@ -949,5 +962,5 @@ create trigger work_type_group_name_gone after delete on work_type_group for eac
 -- migrate:down
 drop table capacity_rule, absence, shift, demo_vehicle, loaner_vehicle, equipment, bay, territory_member, technician, holiday,
   date_override, service_center, operating_hours, work_type, work_type_group, schedule_resource, center_calendar;
-drop function app.calendar_changed, app.place_vehicle_resources, app.place_in_calendar, app.one_primary, app.shifts_apart,
-  app.wall_clock, app.minutes_of, app.first_weekday, app.centers_of, app.raise_calendars, app.resource_no;
+drop function app.calendar_changed, app.place_vehicle_resources, app.place_in_calendar, app.refuse, app.one_primary,
+  app.shifts_apart, app.wall_clock, app.minutes_of, app.first_weekday, app.centers_of, app.raise_calendars, app.resource_no;

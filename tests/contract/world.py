@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import asyncpg
@@ -23,8 +24,14 @@ _ALSO: dict[str, dict[str, Any]] = {
     "vehicle_reservation": {"deadline_at": MOMENT},
     "vehicle_transfer_order": {"deadline_at": MOMENT},
     "vehicle_stock_transaction": {"to_place": "ON_HAND"},
+    "date_override": {"closed": True},
+    "shift": {"start": MOMENT, "end": MOMENT + timedelta(hours=8)},
+    "absence": {"end": MOMENT + timedelta(hours=8)},
+    "capacity_rule": {"minutes_per_day": 480},
 }
 """What behaviour, and rules over several fields, ask of a row besides."""
+_BESIDE = {"absence": ("resource_id", "technician"), "holiday": ("center_id", "service_center")}
+"""References that a row cannot do without, though no field says so."""
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -129,6 +136,7 @@ class World:
                     values[field.name] = field.choices[0] if field.choices else stored(field.annotation, field.kind)
             elif field.default not in (msgspec.NODEFAULT, None):
                 values[field.name] = field.default
+        values |= await self.beside(entity, place)
         if entity.states:
             values[entity.states.field] = "SUCCEEDED" if entity.name == "job" else entity.states.initial
         id = await self.insert(entity.table, **(values | _ALSO.get(entity.name, {})))
@@ -147,6 +155,13 @@ class World:
                 values["account_id"],
             )
         return id
+
+    async def beside(self, entity: Entity, place: Place) -> dict[str, Any]:
+        """Values of the references that are needed besides those declared."""
+        if entity.name not in _BESIDE:
+            return {}
+        field, name = _BESIDE[entity.name]
+        return {field: await self.row(self._entities[name], place)}
 
     async def _reference(self, name: str, place: Place, *, neutral: bool) -> str:
         return await self.row(self._entities[name], self.neutral if neutral else place)
