@@ -8,7 +8,7 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
-from domain.kit.errors import FieldError, Invalid, SlotTaken, StaleVersion, TooManyHolds, Unavailable
+from domain.kit.errors import Conflict, FieldError, Invalid, SlotTaken, TooManyHolds, Unavailable
 from domain.kit.store import Context
 from scheduling.appointment_records import Place, Reservation, Share
 from scheduling.asking import Audience, Counter, Facts, Leg, Option, Reason, Refused, Slot, SlotRequest
@@ -183,8 +183,8 @@ async def take(
     """Choose resources for the wish and reserve them: the place, and until when it is held.
 
     A choice that a rival has taken is made anew until the schedule offers nothing more. The context is elevated.
-    SlotTaken with the nearest free slots; Invalid names the field; TooManyHolds; StaleVersion where the appointment
-    has changed meanwhile; Unavailable where the calendar in memory does not catch up.
+    SlotTaken with the nearest free slots; Invalid names the field; TooManyHolds; Conflict where the appointment has
+    changed meanwhile; Unavailable where the calendar in memory does not catch up.
     """
     schedule = schedule_of(ctx)
     moving = appointment_id if how != "NEW" else None
@@ -236,7 +236,7 @@ async def take(
                     f"You hold {holder.most} slots; confirm or cancel one, or wait until it ends", most=holder.most
                 )
             case _:
-                raise StaleVersion("The appointment has changed meanwhile; read it again")
+                raise Conflict("The appointment has changed meanwhile; read it again")
     raise slot_taken(schedule, wish, [])
 
 
