@@ -208,8 +208,8 @@ begin
       perform app.refuse('territory_member', 'technician_id', 'is no technician of the dealer group');
     end if;
   end if;
-  if tg_table_name in ('shift', 'absence') and new."end" <= new.start then
-    perform app.refuse(tg_table_name, 'end', 'is not after the start');
+  if tg_table_name in ('shift', 'absence') then
+    if new."end" <= new.start then perform app.refuse(tg_table_name, 'end', 'is not after the start'); end if;
   end if;
   return new;
 end $$;
