@@ -239,48 +239,52 @@ end $$;
 create function app.shifts_apart() returns trigger language plpgsql security definer
   set search_path = public, pg_temp as $$
 declare
-  wrong record;
+  technicians uuid[]; wrong text;
 begin
-  perform from technician where id in (select technician_id from new_rows) order by id for no key update;
-  with theirs as materialized (
-    select s.id, s.technician_id, s.start, s."end", s.weekly is not null as is_weekly,
-           array_position('{MONDAY,TUESDAY,WEDNESDAY,THURSDAY,FRIDAY,SATURDAY,SUNDAY}', s.weekly ->> 'day_of_week') as day,
-           app.minutes_of(s.weekly ->> 'start') as from_minute,
-           app.minutes_of(s.weekly ->> 'end')
-             + case when app.minutes_of(s.weekly ->> 'end') <= app.minutes_of(s.weekly ->> 'start') then 1440 else 0 end
-             as to_minute,
-           coalesce((s.weekly ->> 'from')::date, '1900-01-01') as from_on,
-           coalesce((s.weekly ->> 'to')::date, '2199-12-31') as to_on,
-           c.time_zone, s.id in (select id from new_rows) as is_new
-      from shift s join technician t on t.id = s.technician_id join service_center c on c.id = t.center_id
-     where s.technician_id in (select technician_id from new_rows))
-  select a.id, a.is_weekly into wrong from theirs a join theirs b
-      on b.technician_id = a.technician_id and b.id <> a.id and a.is_new
-   where case
-     when not a.is_weekly and not b.is_weekly then a.start < b."end" and b.start < a."end"
-     when a.is_weekly and b.is_weekly then exists (
-       -- the other shift begins so many days later: the days on which both begin, and the times of day, must not meet
-       select from generate_series(-1, 1) apart
-        where (a.day + apart - b.day) % 7 = 0
-          and a.from_minute < apart * 1440 + b.to_minute and apart * 1440 + b.from_minute < a.to_minute
-          and app.first_weekday(greatest(a.from_on, b.from_on - apart), a.day) <= least(a.to_on, b.to_on - apart))
-     else exists (
-       select from (select case when a.is_weekly then a.day else b.day end as day,
-                           case when a.is_weekly then a.from_minute else b.from_minute end as from_minute,
-                           case when a.is_weekly then a.to_minute else b.to_minute end as to_minute,
-                           case when a.is_weekly then a.from_on else b.from_on end as from_on,
-                           case when a.is_weekly then a.to_on else b.to_on end as to_on,
-                           case when a.is_weekly then b.start else a.start end as start,
-                           case when a.is_weekly then b."end" else a."end" end as "end") w,
-              generate_series(-1, 2) later,
-              lateral (select (w.start at time zone a.time_zone)::date + later as on_day) d
+  select array_agg(distinct technician_id) into technicians from new_rows;
+  perform from technician where id = any(technicians) order by id for no key update;
+  if exists (
+    select from (select start, max("end") over (partition by technician_id order by start, "end" desc
+                                                rows between unbounded preceding and 1 preceding) as before
+                   from shift where technician_id = any(technicians) and weekly is null) s
+     where start < before) then
+    wrong := 'start';
+  elsif exists (select from shift where technician_id = any(technicians) and weekly is not null) then
+    with weeks as materialized (
+      select s.id, s.technician_id, c.time_zone, s.id in (select id from new_rows) as is_new,
+             array_position('{MONDAY,TUESDAY,WEDNESDAY,THURSDAY,FRIDAY,SATURDAY,SUNDAY}', weekly ->> 'day_of_week') as day,
+             app.minutes_of(weekly ->> 'start') as begins,
+             app.minutes_of(weekly ->> 'end') + case when app.minutes_of(weekly ->> 'end')
+               <= app.minutes_of(weekly ->> 'start') then 1440 else 0 end as ends,
+             coalesce((weekly ->> 'from')::date, '1900-01-01') as from_on,
+             coalesce((weekly ->> 'to')::date, '2199-12-31') as to_on
+        from shift s join technician t on t.id = s.technician_id join service_center c on c.id = t.center_id
+       where s.technician_id = any(technicians) and s.weekly is not null)
+    select case when n.weekly is null then 'start' else 'weekly' end into wrong
+      from new_rows n join weeks w on w.technician_id = n.technician_id
+     where case when n.weekly is null then exists (
+       select from generate_series(-1, 2) later,
+              lateral (select (n.start at time zone w.time_zone)::date + later as on_day) d
         where extract(isodow from d.on_day) = w.day and d.on_day between w.from_on and w.to_on
-          and (d.on_day + make_interval(mins => w.from_minute)) at time zone a.time_zone < w."end"
-          and (d.on_day + make_interval(mins => w.to_minute)) at time zone a.time_zone > w.start)
-   end limit 1;
-  if wrong.id is not null then
-    perform app.refuse('shift', case when wrong.is_weekly then 'weekly' else 'start' end,
-                       'overlaps another shift of the technician');
+          and (d.on_day + make_interval(mins => w.begins)) at time zone w.time_zone < n."end"
+          and (d.on_day + make_interval(mins => w.ends)) at time zone w.time_zone > n.start)
+     else n.id = w.id and (exists (
+       -- the other begins so many days later: the days on which both begin, and the times of day, must not meet
+       select from weeks o, generate_series(-1, 1) apart
+        where o.technician_id = w.technician_id and o.id <> w.id and (w.day + apart - o.day) % 7 = 0
+          and w.begins < apart * 1440 + o.ends and apart * 1440 + o.begins < w.ends
+          and app.first_weekday(greatest(w.from_on, o.from_on - apart), w.day) <= least(w.to_on, o.to_on - apart))
+      or exists (
+       select from shift o, generate_series(-1, 2) later,
+              lateral (select (o.start at time zone w.time_zone)::date + later as on_day) d
+        where o.technician_id = w.technician_id and o.weekly is null
+          and extract(isodow from d.on_day) = w.day and d.on_day between w.from_on and w.to_on
+          and (d.on_day + make_interval(mins => w.begins)) at time zone w.time_zone < o."end"
+          and (d.on_day + make_interval(mins => w.ends)) at time zone w.time_zone > o.start)) end
+     limit 1;
+  end if;
+  if wrong is not null then
+    perform app.refuse('shift', wrong, 'overlaps another shift of the technician');
   end if;
   return null;
 end $$;
