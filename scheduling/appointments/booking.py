@@ -16,7 +16,7 @@ from domain.kit.store import Context, references_visible
 from domain.kit.values import Code, Id, Instant, Text
 from domain.kit.views import own_sql
 from scheduling.appointment_records import Appointment, Job, Person
-from scheduling.appointments.taking import CELL_SECONDS, Holder, Wish, columns, take
+from scheduling.appointments.taking import Holder, Wish, columns, take
 from scheduling.asking import (
     CUSTOMER,
     MOST_JOBS,
@@ -28,6 +28,7 @@ from scheduling.asking import (
     SlotRequest,
     Transport,
 )
+from scheduling.hours import CELL_SECONDS, on_grid
 from scheduling.records.work import VEHICLE_FACTS
 from scheduling.statements import SQL
 
@@ -169,7 +170,7 @@ async def book(ctx: Context, data: BookAppointment) -> Appointment:
 
 def on_the_grid(data: Any) -> None:
     """Refuse a start that is not on a full five minutes."""
-    if data.start.timestamp() % CELL_SECONDS:
+    if not on_grid(data.start):
         raise Invalid.at("/start", "is not on a full five minutes", "OFF_GRID")
 
 

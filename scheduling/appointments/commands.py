@@ -21,17 +21,9 @@ from scheduling.appointments.booking import (
     on_the_grid,
     request_of,
 )
-from scheduling.appointments.taking import (
-    CELL_SECONDS,
-    Reserved,
-    Wish,
-    cell,
-    columns,
-    instant,
-    reserve,
-    take,
-)
+from scheduling.appointments.taking import Reserved, Wish, columns, reserve, take
 from scheduling.asking import Counter, JobRequest
+from scheduling.hours import cell_of, instant_of, on_grid
 
 PROPOSAL_SECONDS = 24 * 3600
 """How long a centre's proposal keeps both places, unless the earlier of them comes first."""
@@ -209,7 +201,7 @@ async def _again(ctx: Context, mine: Appointment, place: Place) -> None:
     )
     numbers = {row["resource_id"]: row["no"] for row in rows}
     wanted = [
-        Reserved(numbers[one.resource_id], cell(one.start), cell(one.end), one.role, one.job)
+        Reserved(numbers[one.resource_id], cell_of(one.start), cell_of(one.end), one.role, one.job)
         for one in place.reservations
     ]
     counters = [Counter(one.counter, one.on_day, one.amount, 2**31 - 1) for one in place.shares]
@@ -235,7 +227,7 @@ async def _again(ctx: Context, mine: Appointment, place: Place) -> None:
 )
 async def extend(ctx: Context, seen: Appointment, data: Extend) -> Appointment:
     """Let the work end later, on the same people and places; refused with whom it would hit."""
-    if data.end.timestamp() % CELL_SECONDS:
+    if not on_grid(data.end):
         raise Invalid.at("/end", "is not on a full five minutes", "OFF_GRID")
     async with ctx.elevated():
         mine, _ = await _opened(ctx, seen, "extend", lock=False)
@@ -318,7 +310,7 @@ async def complete(ctx: Context, seen: Appointment) -> Appointment:
     async with ctx.elevated():
         mine, moment = await _opened(ctx, seen, "complete")
         await ctx.db.execute("select app.release($1::uuid[])", [mine.id])
-        now = instant(cell(moment) + 1)
+        now = instant_of(cell_of(moment) + 1)
         cut = [msgspec.structs.replace(one, end=min(one.end, now)) for one in mine.reservations if one.start < now]
         return await ctx.update(mine, status="COMPLETED", reservations=cut, **_ended(ctx))
 

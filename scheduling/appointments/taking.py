@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Literal, Protocol
 
 import msgspec
 
+from domain.kit import feed
 from domain.kit.errors import Conflict, FieldError, Invalid, SlotTaken, TooManyHolds, Unavailable
 from domain.kit.store import Context
 from scheduling.appointment_records import Place, Reservation, Share
 from scheduling.asking import Audience, Counter, Facts, Leg, Option, Reason, Refused, Slot, SlotRequest
+from scheduling.hours import instant_of
 
 MOST_ATTEMPTS = 60
 """How often another choice is tried when a rival was faster: more than a centre has people for one job."""
 MOST_WAITS = 4
 """How often the calendar in memory may have to catch up with the database during one booking."""
 ALTERNATIVES = 5
-CELL_SECONDS = 300
 How = Literal["NEW", "MOVE", "PROPOSE"]
 
 _BUSY = frozenset(
@@ -76,8 +77,8 @@ class Schedule(Protocol):
     def id_of(self, no: int) -> str:
         """The resource of a number."""
 
-    async def caught_up(self) -> None:
-        """Wait until everything is known that is committed now; Unavailable after a bounded time."""
+    async def reached(self, token: str) -> None:
+        """Wait until a state of the database is known here; Unavailable after a bounded time."""
 
 
 class Wish(msgspec.Struct, frozen=True):
@@ -226,7 +227,7 @@ async def take(
                 waits += 1
                 if waits > MOST_WAITS:
                     raise Unavailable("The calendar of this centre changes faster than it can be read", retry_after=1)
-                await schedule.caught_up()
+                await schedule.reached((await feed.begin(ctx.db)).token)
                 option = _asked(schedule, wish, frozenset(taken), moving)
             case "COUNTER":
                 raise _full(schedule, wish, option.counters[(against[0].place or 1) - 1])
@@ -323,24 +324,14 @@ def assigned(legs: Sequence[Leg], taken: Collection[int] = (), turn: int = 0) ->
     return [found[at] for at in range(len(legs))]
 
 
-def instant(cell: int) -> datetime:
-    """The instant at which a cell begins."""
-    return datetime.fromtimestamp(cell * CELL_SECONDS, UTC)
-
-
-def cell(moment: datetime) -> int:
-    """The cell that an instant lies in."""
-    return int(moment.timestamp()) // CELL_SECONDS
-
-
 def _place(schedule: Schedule, option: Option, legs: Sequence[Leg], chosen: Sequence[int]) -> Place:
     reservations = [
         Reservation(
             leg.role,
             leg.resource_id if leg.resource_id is not None else schedule.id_of(no),
             leg.job,
-            instant(leg.from_cell),
-            instant(leg.to_cell),
+            instant_of(leg.from_cell),
+            instant_of(leg.to_cell),
         )
         for no, leg in zip(chosen, legs, strict=True)
     ]

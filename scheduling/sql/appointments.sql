@@ -67,3 +67,8 @@ select id from appointment
  where status in ('HELD', 'BOOKED', 'CHECKED_IN', 'IN_PROGRESS') and start >= $1 and center_id = any($2::uuid[])
    and start < $3 and (start, id) > ($4, $5::uuid)
  order by start, id limit $6;
+
+-- name: past_its_time_at
+select exists (
+  select from appointment
+   where center_id = $1 and ((status = 'HELD' and held_until <= clock_timestamp()) or proposed_until <= clock_timestamp()));

@@ -107,12 +107,12 @@ begin
   perform set_config('app.actor', 'clock', true), set_config('app.command', 'expire', true);
   if ended is not null then
     return query select * from app.let_go(ended, false);
-    update appointment set status = 'EXPIRED', ended_at = moment, proposal = null, proposed_until = null
+    update appointment set status = 'EXPIRED', ended_at = moment, proposal = null, proposed = null, proposed_until = null
      where id = any(ended);
   end if;
   if lapsed is not null then
     return query select * from app.let_go(lapsed, true);
-    update appointment set proposal = null, proposed_until = null where id = any(lapsed);
+    update appointment set proposal = null, proposed = null, proposed_until = null where id = any(lapsed);
   end if;
   perform set_config('app.actor', coalesce(doer, ''), true), set_config('app.command', coalesce(command, ''), true);
 end $$;
