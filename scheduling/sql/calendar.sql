@@ -95,3 +95,17 @@ select distinct resource_id from (
 
 -- name: calendar_centers_at
 select id from service_center where location_id = any($1::uuid[]) order by id;
+
+-- name: calendar_of_records
+select technician_id::text from shift where id = any($1::uuid[])
+union select resource_id from absence where id = any($1)
+union select technician_id::text from territory_member where id = any($1)
+ order by 1;
+
+-- name: calendar_vehicles_of
+select vehicle_id from loaner_vehicle where id = any($1::uuid[])
+union select vehicle_id from demo_vehicle where id = any($1)
+ order by 1;
+
+-- name: calendar_centers_of_rules
+select distinct center_id from capacity_rule where id = any($1::uuid[]) order by center_id;
