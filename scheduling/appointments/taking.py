@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from itertools import zip_longest
 from typing import Any, Literal, Protocol
 
 import msgspec
@@ -48,8 +49,8 @@ _AT = {
 _OF_A_TECHNICIAN = frozenset({"SKILL_MISSING", "SKILL_LEVEL", "CERTIFICATION_EXPIRED"})
 
 _RESERVE = """
-select what, place, hit, until from app.reserve($1, $2, $3, $4, $5, $6, $7::bigint[], $8::int[], $9::int[], $10::text[],
-  $11::int[], $12::text[], $13::date[], $14::int[], $15::int[], $16, $17, $18, $19)"""
+select what, places, hits, until from app.reserve($1, $2, $3, $4, $5, $6, $7::bigint[], $8::int[], $9::int[],
+  $10::text[], $11::int[], $12::text[], $13::date[], $14::int[], $15::int[], $16, $17, $18, $19)"""
 
 
 class Schedule(Protocol):
@@ -144,7 +145,7 @@ async def reserve(
 
     The context is elevated. `versions`: of the calendar and of the work types from which the caller has chosen.
     """
-    rows = await ctx.db.fetch(
+    row = await ctx.db.fetchrow(
         _RESERVE,
         appointment_id,
         how,
@@ -165,9 +166,10 @@ async def reserve(
         holder.name if holder else None,
         holder.most if holder else None,
     )
-    if rows[0]["what"] == "RESERVED":
-        return rows[0]["until"], []
-    return None, [Collision(row["what"], row["place"], row["hit"]) for row in rows]
+    what, places, hits, until = row
+    if what == "RESERVED":
+        return until, []
+    return None, [Collision(what, *one) for one in zip_longest(places or [None], hits or [])]
 
 
 async def take(
