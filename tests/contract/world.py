@@ -18,6 +18,7 @@ from service.api import table as routes
 from service.ops.database import Addresses
 from tests.contract.values import MOMENT, stored
 
+_LATER = MOMENT + timedelta(hours=8)
 _ALSO: dict[str, dict[str, Any]] = {
     "sharing_rule": {"record_type": "product"},
     "vehicle_claim": {"registration_number": "ABC 123", "vin": "1HGCM82633A004352"},
@@ -25,9 +26,14 @@ _ALSO: dict[str, dict[str, Any]] = {
     "vehicle_transfer_order": {"deadline_at": MOMENT},
     "vehicle_stock_transaction": {"to_place": "ON_HAND"},
     "date_override": {"closed": True},
-    "shift": {"start": MOMENT, "end": MOMENT + timedelta(hours=8)},
-    "absence": {"end": MOMENT + timedelta(hours=8)},
+    "shift": {"start": MOMENT, "end": _LATER},
+    "absence": {"end": _LATER},
     "capacity_rule": {"minutes_per_day": 480},
+    "loaner_vehicle": {"is_active": False},
+    "demo_vehicle": {"is_active": False},
+    "appointment": {"end": _LATER, "blocked_to": _LATER, "held_until": _LATER, "held_by": "somebody"},
+    "waitlist_entry": {"latest": _LATER},
+    "lead": {"email": "somebody@example.com"},
 }
 """What behaviour, and rules over several fields, ask of a row besides."""
 _BESIDE = {"absence": ("resource_id", "technician"), "holiday": ("center_id", "service_center")}
