@@ -12,8 +12,8 @@ from domain.kit.record import Record
 from domain.kit.store import Context
 from scheduling.records.capacity import CapacityRule
 from scheduling.records.hours import DateOverride, DaySlot, Holiday, OperatingHours, ServiceCenter, TimeSlot
-from scheduling.records.resources import Bay, DemoVehicle, Equipment, LoanerVehicle, Technician, TerritoryMember
-from scheduling.records.shifts import Absence, LocalBreak, Shift
+from scheduling.records.resources import Bay, DemoVehicle, Equipment, LoanerVehicle, Skill, Technician, TerritoryMember
+from scheduling.records.shifts import Absence, Shift
 from scheduling.records.terms import WEEKDAYS, minutes_of
 from scheduling.records.work import WorkType, WorkTypeGroup
 
@@ -37,30 +37,10 @@ def slot_faults(slots: Sequence[TimeSlot | DaySlot]) -> list[FieldError]:
     return faults
 
 
-def break_faults(start: str, end: str, breaks: Sequence[LocalBreak]) -> list[FieldError]:
-    """Breaks that lie outside a shift with this local start and end, by their place in the list."""
-    begin = minutes_of(start)
-    length = (minutes_of(end) - begin) % _DAY or _DAY
-    faults = []
-    for at, pause in enumerate(breaks):
-        after = (minutes_of(pause.start) - begin) % _DAY
-        until = after + ((minutes_of(pause.end) - minutes_of(pause.start)) % _DAY or _DAY)
-        if until > length:
-            faults.append(FieldError(f"/breaks/{at}", "lies outside the shift"))
-    return faults
-
-
-def shift_faults(shift: Shift) -> list[FieldError]:
-    """What is wrong with a weekly shift in itself; a single one is held against its technician's clock elsewhere."""
-    weekly = shift.weekly
-    if weekly is None:
-        return []
-    faults = []
-    if weekly.from_on and weekly.to_on and weekly.to_on < weekly.from_on:
-        faults.append(FieldError("/weekly/to", "lies before the day from which the shift is worked"))
-    if any("T" in pause.start or "T" in pause.end for pause in shift.breaks):
-        return [*faults, FieldError("/breaks", "of weekly shifts are times of day")]
-    return faults + break_faults(weekly.start, weekly.end, shift.breaks)
+def skill_faults(skills: Sequence[Skill]) -> list[FieldError]:
+    """Skills that are listed twice."""
+    names = [skill.skill for skill in skills]
+    return [FieldError(f"/skills/{at}/skill", "is listed twice") for at, name in enumerate(names) if name in names[:at]]
 
 
 def _refused(faults: list[FieldError]) -> None:
@@ -122,10 +102,7 @@ async def country_is_known(ctx: Context, center: ServiceCenter, changes: dict[st
 @on("technician.updated")
 async def skills_are_told_once(ctx: Context, technician: Technician, changes: dict[str, Any]) -> None:
     """A skill is listed once, and the user is of the dealer group."""
-    names = [skill.skill for skill in technician.skills]
-    _refused(
-        [FieldError(f"/skills/{at}/skill", "is listed twice") for at, name in enumerate(names) if name in names[:at]]
-    )
+    _refused(skill_faults(technician.skills))
     if changes.get("user_id") and technician.account_id is not None:
         of_group = await ctx.db.fetchval(
             'select app.same_group($1, u.account_id) from "user" u where u.id = $2',
@@ -160,23 +137,6 @@ async def car_is_the_dealers(ctx: Context, vehicle: LoanerVehicle | DemoVehicle,
     )
     if not own:
         raise Invalid.at("/vehicle_id", "is no car of the dealer group")
-
-
-@on("shift.created")
-@on("shift.updated")
-async def shift_is_whole(ctx: Context, shift: Shift, changes: dict[str, Any]) -> None:
-    """Breaks lie inside the shift."""
-    faults = shift_faults(shift)
-    if shift.weekly is None and shift.breaks:
-        row = await ctx.db.fetchrow(
-            "select app.wall_clock($1, c.time_zone), app.wall_clock($2, c.time_zone) "
-            "from technician t join service_center c on c.id = t.center_id where t.id = $3",
-            shift.start.isoformat() if shift.start else None,
-            shift.end.isoformat() if shift.end else None,
-            shift.technician_id,
-        )
-        faults = break_faults(row[0], row[1], shift.breaks)
-    _refused(faults)
 
 
 @on("work_type.created")

@@ -169,7 +169,7 @@ revoke all on function app.place_vehicle_resources from public;
 create function app.place_in_calendar() returns trigger language plpgsql security definer
   set search_path = public, pg_temp as $$
 declare
-  home uuid; theirs uuid; zone text;
+  home uuid; theirs uuid; zone text; begins int; lasts int; pause text;
 begin
   case tg_table_name
     when 'service_center' then new.account_id := app.dealer_of(new.location_id);
@@ -188,6 +188,23 @@ begin
         perform app.refuse('shift', 'end', 'is given with start, and without it is not');
       elsif new."end" > new.start + interval '24 hours' then
         perform app.refuse('shift', 'end', 'lies more than 24 hours after the start');
+      elsif (new.weekly ->> 'to')::date < (new.weekly ->> 'from')::date then
+        perform app.refuse('shift', 'weekly', 'ends before the day from which it is worked');
+      elsif new.weekly is not null and new.breaks::text like '%T%' then
+        perform app.refuse('shift', 'breaks', 'of weekly shifts are times of day');
+      end if;
+      if new.breaks <> '[]' then
+        begins := app.minutes_of(coalesce(new.weekly ->> 'start', app.wall_clock(new.start::text, zone)));
+        lasts := case when new.weekly is null then extract(epoch from new."end" - new.start) / 60
+                      else (app.minutes_of(new.weekly ->> 'end') - begins + 1439) % 1440 + 1 end;
+        select b ->> 'start' into pause
+          from jsonb_array_elements(new.breaks) b,
+               lateral (select (app.minutes_of(b ->> 'start') - begins + 1440) % 1440 as later,
+                               (app.minutes_of(b ->> 'end') - app.minutes_of(b ->> 'start') + 1439) % 1440 + 1 as long) p
+         where later + long > lasts limit 1;
+        if pause is not null then
+          perform app.refuse('shift', 'breaks', format('the one from %s lies outside the shift', pause));
+        end if;
       end if;
     when 'absence' then
       begin
@@ -291,7 +308,7 @@ end $$;
 
 -- A time of day as it is, an instant as the time of day in a zone.
 create function app.wall_clock(told text, zone text) returns text language sql stable strict
-  as $$ select case when told like '%T%' then to_char(told::timestamptz at time zone zone, 'HH24:MI') else told end $$;
+  as $$ select case when told like '%-%' then to_char(told::timestamptz at time zone zone, 'HH24:MI') else told end $$;
 
 -- Minutes since local midnight of a time of day, 24:00 being 1440.
 create function app.minutes_of(text) returns int language sql immutable strict parallel safe

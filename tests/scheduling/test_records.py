@@ -199,19 +199,23 @@ async def test_a_shift_is_single_or_weekly_on_the_grid_and_its_end_after_its_sta
     ]
     assert await refused(
         pools, planner, Shift, {**told, "weekly": {**weekly, "from": "2026-06-02", "to": "2026-06-01"}}
-    ) == [("/weekly/to", "lies before the day from which the shift is worked")]
+    ) == [("/weekly", "ends before the day from which it is worked")]
 
 
 async def test_breaks_lie_inside_their_shift_and_are_kept_as_the_centres_wall_clock(pools: Database) -> None:
     theirs = await dealer(pools)
     planner, told = theirs.planner(), {"technician_id": theirs.technician.id}
     night = {**told, "weekly": {"day_of_week": "MONDAY", "start": "20:00", "end": "04:00"}}
-    sunday = {**told, "weekly": {"day_of_week": "SATURDAY", "start": "20:00", "end": "04:00"}}
+    saturday = {**told, "weekly": {"day_of_week": "SATURDAY", "start": "20:00", "end": "04:00"}}
     late = [{"start": "23:45", "end": "00:15"}, {"start": "03:00", "end": "03:30"}]
     assert (await ask_to_make(pools, planner, Shift, {**night, "breaks": late})).breaks == late
     wrong = [{"start": "03:45", "end": "04:15"}]
-    assert await refused(pools, planner, Shift, {**sunday, "breaks": wrong}) == [
-        ("/breaks/0", "lies outside the shift")
+    assert await refused(pools, planner, Shift, {**saturday, "breaks": wrong}) == [
+        ("/breaks", "the one from 03:45 lies outside the shift")
+    ]
+    instants = [{"start": "2026-06-06T20:00:00Z", "end": "2026-06-06T20:30:00Z"}]
+    assert await refused(pools, planner, Shift, {**saturday, "breaks": instants}) == [
+        ("/breaks", "of weekly shifts are times of day")
     ]
     single = {**told, "start": "2026-06-03T06:00:00Z", "end": "2026-06-03T14:00:00Z"}
     pause = [{"start": "2026-06-03T10:00:00Z", "end": "2026-06-03T12:30:00+02:00"}]
@@ -227,7 +231,7 @@ async def test_breaks_lie_inside_their_shift_and_are_kept_as_the_centres_wall_cl
             "end": "2026-06-04T14:00:00Z",
             "breaks": [*pause, {"start": "06:00", "end": "06:30"}],
         },
-    ) == [("/breaks/1", "lies outside the shift")]
+    ) == [("/breaks", "the one from 06:00 lies outside the shift")]
 
 
 async def test_shifts_of_one_technician_that_overlap_are_refused(pools: Database) -> None:
