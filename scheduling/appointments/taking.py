@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from itertools import zip_longest
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import msgspec
 
-from domain.kit import feed
 from domain.kit.errors import Conflict, FieldError, Invalid, SlotTaken, TooManyHolds, Unavailable
 from domain.kit.store import Context
 from scheduling.appointment_records import Place, Reservation, Share
-from scheduling.asking import Audience, Counter, Facts, Leg, Option, Reason, Refused, Slot, SlotRequest
+from scheduling.asking import Audience, Counter, Facts, Leg, Option, Reason, SlotRequest
 from scheduling.hours import instant_of
+from scheduling.schedule import Schedule
 
 MOST_ATTEMPTS = 60
 """How often another choice is tried when a rival was faster: more than a centre has people for one job."""
@@ -51,35 +51,6 @@ _OF_A_TECHNICIAN = frozenset({"SKILL_MISSING", "SKILL_LEVEL", "CERTIFICATION_EXP
 _RESERVE = """
 select what, places, hits, until from app.reserve($1, $2, $3, $4, $5, $6, $7::bigint[], $8::int[], $9::int[],
   $10::text[], $11::int[], $12::text[], $13::date[], $14::int[], $15::int[], $16, $17, $18, $19)"""
-
-
-class Schedule(Protocol):
-    """What booking asks of the calendar in memory."""
-
-    def option(
-        self,
-        request: SlotRequest,
-        center_id: str,
-        start: datetime,
-        *,
-        audience: Audience,
-        facts: Facts,
-        without: frozenset[int] = frozenset(),
-        moving: str | None = None,
-        walk_in: bool = False,
-    ) -> Option | Refused:
-        """All that a start takes, or why it cannot be had."""
-
-    def alternatives(
-        self, request: SlotRequest, center_id: str, start: datetime, limit: int, *, audience: Audience, facts: Facts
-    ) -> list[Slot]:
-        """The nearest free starts, the same centre's first."""
-
-    def id_of(self, no: int) -> str:
-        """The resource of a number."""
-
-    async def reached(self, token: str) -> None:
-        """Wait until a state of the database is known here; Unavailable after a bounded time."""
 
 
 class Wish(msgspec.Struct, frozen=True):
@@ -229,7 +200,7 @@ async def take(
                 waits += 1
                 if waits > MOST_WAITS:
                     raise Unavailable("The calendar of this centre changes faster than it can be read", retry_after=1)
-                await schedule.reached((await feed.begin(ctx.db)).token)
+                await schedule.caught_up()
                 option = _asked(schedule, wish, frozenset(taken), moving)
             case "COUNTER":
                 raise _full(schedule, wish, option.counters[(against[0].place or 1) - 1])

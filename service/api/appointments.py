@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from domain.kit import access, feed
+from domain.kit import access
 from domain.kit.errors import (
     CommandNotAllowed,
     CursorInvalid,
@@ -90,9 +90,7 @@ async def free_expired(call: Call, center_id: str) -> bool:
         if not due:
             return False
         await ctx.db.fetchval("select app.tidy_appointments($1)", 500)
-    async with call.services.database.reading() as connection:
-        mark = await feed.begin(connection)
-    await schedule_of(call.ctx).reached(mark.token)
+    await schedule_of(call.ctx).caught_up()
     return True
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
@@ -20,10 +21,11 @@ from domain.kit.store import Context
 from inventory.records import Asset
 from scheduling.appointment_records import Appointment
 from scheduling.appointments.booking import BookAppointment, book
-from scheduling.records import Bay, Technician, WorkType
+from scheduling.hours import zone_of
+from scheduling.records import Bay, Shift, Technician, TimeSlot, WeeklyShift, WorkType
+from scheduling.schedule import Schedule
 from service.ops.database import Addresses
-from tests.scheduling.appointments.stand_in import Offered
-from tests.scheduling.centers import Dealer, dealer, make
+from tests.scheduling.centers import WEEK, Dealer, change, dealer, make
 
 ENTITY = Appointment.entity
 # Pairs of live reservations that overlap, appointments that hold nothing although they are live, or something although
@@ -58,10 +60,12 @@ class Workshop(msgspec.Struct, kw_only=True):
     database: Database
     owner: asyncpg.Connection
     dealer: Dealer
-    offered: Offered
+    schedule: Schedule
     people: dict[str, Principal]
     assets: dict[str, str]
     works: tuple[str, str]
+    rival: str
+    """Another dealer's centre, open on weekdays."""
     open_at: datetime
     """The first start that is free."""
     hold_seconds: int = 600
@@ -79,18 +83,20 @@ class Workshop(msgspec.Struct, kw_only=True):
         """A transaction of somebody."""
         principal = who if isinstance(who, Principal) else self.people[who]
         deed = Deed(request_id="r")
-        parts = {"schedule": self.offered, "hold_seconds": self.hold_seconds}
+        parts = {"schedule": self.schedule, "hold_seconds": self.hold_seconds}
         async with self.database.acting(principal, deed, readonly=readonly) as connection:
             yield Context(connection, principal, deed=deed, parts=parts)
 
     async def book(self, who: str, hours: float = 0, **values: Any) -> Appointment:
-        """Book a service."""
+        """Book a service; the calendar in memory has caught up before."""
+        await self.schedule.caught_up()
         given = {"work_types": [self.works[0]], "center_id": self.center, "start": self.at(hours), **values}
         async with self.as_(who) as ctx:
             return await book(ctx, msgspec.convert(given, BookAppointment))
 
     async def give(self, who: str, appointment: str, name: str, **data: Any) -> Any:
-        """A command as the API gives it."""
+        """A command as the API gives it; the calendar in memory has caught up before."""
+        await self.schedule.caught_up()
         async with self.as_(who) as ctx:
             command = access.command_of(ENTITY, name, ctx.principal)
             return await access.command(ctx, ENTITY, appointment, name, msgspec.convert(data, command.input))
@@ -150,7 +156,8 @@ async def workshop_on(addresses: Addresses) -> Workshop:
     here = await dealer(database, max_holds=3)
     rival = await dealer(database)
     more = [await make(database, Technician, name=name, center_id=here.center.id) for name in ("Ben", "Cat")]
-    bays = [await make(database, Bay, name=f"Bay {n}", center_id=here.center.id, bay_type="LIFT") for n in (1, 2)]
+    for name in ("Bay 1", "Bay 2"):
+        await make(database, Bay, name=name, center_id=here.center.id, bay_type="LIFT")
     works = (f"OIL-{here.center.id[-8:]}", f"TYRES-{here.center.id[-8:]}")
     for code in works:
         await make(database, WorkType, code=code, name=code, duration_minutes=60, bay_type="LIFT")
@@ -169,22 +176,23 @@ async def workshop_on(addresses: Addresses) -> Workshop:
         )
         car = await make(database, Asset, name=f"Car of {name}", account_id=account.id, contact_id=contact.id)
         people[name], assets[name] = customer(account.id, contact.id), car.id
-    rows = {row["resource_id"]: row["no"] for row in await owner.fetch("select resource_id, no from schedule_resource")}
-    now = datetime.now().astimezone().replace(minute=0, second=0, microsecond=0)
-    offered = Offered(
-        technicians={rows[one.id]: one.id for one in (here.technician, *more)},
-        bays={rows[one.id]: one.id for one in bays},
-        clock=now,
-    )
+    await change(database, here.hours, time_slots=[TimeSlot(day, "00:00", "24:00") for day in WEEK])
+    for one in (here.technician, *more):
+        for day in WEEK:
+            week = WeeklyShift(day_of_week=day, start="00:00", end="24:00")
+            await make(database, Shift, technician_id=one.id, weekly=week)
+    schedule = Schedule(database, secret=b"tests")
+    today = datetime.now(zone_of("Europe/Berlin")).replace(hour=0, minute=0, second=0, microsecond=0)
     return Workshop(
         database=database,
         owner=owner,
         dealer=here,
-        offered=offered,
+        schedule=schedule,
         people=people,
         assets=assets,
         works=works,
-        open_at=now + timedelta(days=1),
+        rival=rival.center.id,
+        open_at=today + timedelta(days=2, hours=2),
     )
 
 
@@ -193,7 +201,11 @@ async def workshop(database: Addresses) -> AsyncIterator[Workshop]:
     """The workshop without appointments; afterwards what is reserved is still sound."""
     made = await workshop_on(database)
     await made.tidy()
+    following = asyncio.create_task(made.schedule.follower.run())
+    await made.schedule.follower.tried.wait()
     yield made
+    following.cancel()
+    await asyncio.gather(following, return_exceptions=True)
     await made.sound()
     await made.owner.close()
     await made.database.close()

@@ -15,7 +15,9 @@ from domain.kit.errors import (
     TooManyHolds,
 )
 from scheduling.appointment_records import Appointment
+from scheduling.records import CapacityRule
 from tests.scheduling.appointments.conftest import Workshop
+from tests.scheduling.centers import make
 
 
 async def test_a_booking_takes_a_technician_and_a_bay_and_tells_what_it_took(workshop: Workshop) -> None:
@@ -37,7 +39,7 @@ async def test_bays_run_out_before_technicians_and_the_refusal_tells_what_is_fre
     assert first.bay_id != second.bay_id
     with pytest.raises(SlotTaken) as refused:
         await workshop.book("advisor")
-    assert refused.value.data["alternatives"][0].start == workshop.at(1)
+    assert {one.start for one in refused.value.data["alternatives"][:2]} == {workshop.at(-1), workshop.at(1)}
     await workshop.book("advisor", 1)
     await workshop.book("advisor", -1)
 
@@ -210,7 +212,7 @@ async def test_cut_offs_bind_customers_and_not_the_centre(workshop: Workshop) ->
 
 
 async def test_capacity_that_is_counted_is_never_exceeded_and_comes_back(workshop: Workshop) -> None:
-    workshop.offered.cap = 120
+    await make(workshop.database, CapacityRule, center_id=workshop.center, kind="HOURS_BY_TEAM", minutes_per_day=120)
     made = await workshop.book("ann")
     await workshop.give("advisor", made.id, "reschedule", start=workshop.at(0.5))
     held = await workshop.book("bob", 2, hold=True)
@@ -218,6 +220,7 @@ async def test_capacity_that_is_counted_is_never_exceeded_and_comes_back(worksho
         await workshop.book("advisor", 4)
     assert refused.value.data["reasons"][0].code == "CAP_REACHED"
     await workshop.elapse(held.id)
+    assert await workshop.tidy() == {held.id}
     last = await workshop.book("advisor", 4)
     await workshop.give("advisor", last.id, "propose", start=workshop.at(5))
     await workshop.give("advisor", last.id, "accept")
@@ -250,9 +253,9 @@ async def test_bad_input_names_its_field_and_books_nothing(workshop: Workshop) -
         with pytest.raises((Invalid, Forbidden)) as refused:
             await workshop.book(who, **values)
         assert [error.pointer for error in refused.value.errors][:1] == ([pointer] if pointer else []), values
-    workshop.offered.closed = True
+    sunday = workshop.at(24 * (6 - workshop.open_at.weekday()) + 8)
     with pytest.raises(Invalid) as closed:
-        await workshop.book("ann")
+        await workshop.book("ann", start=sunday, center_id=workshop.rival)
     assert (closed.value.errors[0].pointer, closed.value.errors[0].code) == ("/start", "CLOSED")
     assert await workshop.owner.fetchval("select count(*) from appointment where center_id = $1", workshop.center) == 0
 
