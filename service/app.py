@@ -17,6 +17,7 @@ from service.api.encoding import Inflated
 from service.api.table import table
 from service.ops import logs
 from service.ops.deadlines import Deadlines
+from service.scheduling import planned
 from service.services import Services
 from service.settings import Settings, load
 from service.stock import followed
@@ -35,6 +36,7 @@ def create_app(settings: Settings | None = None, services: Services | None = Non
             stack.push_async_callback(_ended, asyncio.create_task(services.metrics.watch(), name="metrics"))
             stack.callback(services.metrics.close)
             await stack.enter_async_context(followed(services))
+            await stack.enter_async_context(planned(services))
             yield
 
     app = Application(

@@ -169,20 +169,28 @@ class ScheduleFollower:
         resources |= by_type["technician"] | by_type["bay"] | by_type["equipment"]
         resources |= {id for id in by_type["vehicle"] if known.get(id) in self.calendar.resources}
         shaped = resources or any(by_type[name] for name in (*_SHARED, "location", "service_center", "work_type"))
-        if shaped:
-            await self._reshape(connection, by_type, sorted(resources))
+        # everything is read before anything is put in place: a reader sees a transaction as a whole
+        steps = await self._reshaped(connection, by_type, resources) if shaped else []
         booked = sorted(by_type["appointment"].union(ended))
         if booked:
             now = self.now()
             reserved = await self._reserved(connection, booked)
             centers = {row[0] for row in await connection.fetch(SQL["centers_of_appointments"], booked)}
             used = await reading.used(connection, self._since.date(), sorted(centers))
-            self.calendar.rebook(booked, reserved, used, centers, now.timestamp())
+            steps.append(lambda: self.calendar.rebook(booked, reserved, used, centers, now.timestamp()))
+        for step in steps:
+            step()
 
-    async def _reshape(self, connection: Connection, by_type: dict[str, set[str]], resources: list[str]) -> None:
+    async def _reshaped(
+        self, connection: Connection, by_type: dict[str, set[str]], resources: set[str]
+    ) -> list[Callable[[], None]]:
+        """Read what has another shape now; what puts it in place."""
+        steps: list[Callable[[], None]] = []
         versions = await self._versions(connection)
-        if by_type["work_type"] or versions.get(EVERY_CENTER, 0) != self.calendar.world.work_version:
-            self.calendar.rework(await reading.work_types(connection), versions.get(EVERY_CENTER, 0))
+        version = versions.get(EVERY_CENTER, 0)
+        if by_type["work_type"] or version != self.calendar.world.work_version:
+            work = await reading.work_types(connection)
+            steps.append(lambda: self.calendar.rework(work, version))
         concerned: set[str] | None = set(by_type["service_center"])
         if by_type["location"]:
             found = await connection.fetch(SQL["calendar_centers_at"], sorted(by_type["location"]))
@@ -197,16 +205,17 @@ class ScheduleFollower:
             concerned |= {id for id, center in world.centers.items() if versions.get(id, 0) != center.row.version}
         asked = None if concerned is None else sorted(concerned)
         rows = await reading.centers(connection, self._catalogue, asked)
-        gone = (set(world.centers) if concerned is None else concerned & world.centers.keys()) - {
-            row.id for row in rows
-        }
+        expected = set(world.centers) if concerned is None else concerned & world.centers.keys()
+        gone = expected - {row.id for row in rows}
         new = {row.id for row in rows} - world.centers.keys()
+        moved = {row.id for row in rows if row.id in world.centers and world.centers[row.id].row.zone != row.zone}
         ids = set(resources)
-        if new:
-            ids |= {row[0] for row in await connection.fetch(SQL["calendar_members_of"], sorted(new))}
+        if new or moved:  # the wall clock of a technician's shifts is that of the own centre
+            ids |= {row[0] for row in await connection.fetch(SQL["calendar_members_of"], sorted(new | moved))}
         changed = [row for row in rows if row.id in new or world.centers[row.id].row != row]
         read = await reading.resources(connection, self._people, self._since, sorted(ids)) if ids else []
-        self.calendar.reshape(changed, gone, read, ids)
+        steps.append(lambda: self.calendar.reshape(changed, gone, read, ids))
+        return steps
 
     async def _move(self, mark: feed.Mark) -> None:
         async with self._moved:

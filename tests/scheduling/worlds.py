@@ -61,19 +61,19 @@ def technician(no: int, *skills: Any, of: str = "c1", shifts: Shifts | None = No
     return Resource(no=no, id=f"t{no}", kind="TECHNICIAN", **{**given, **values})
 
 
-def bay(no: int, type: str = "LIFT", of: str = "c1", **values: Any) -> Resource:
+def bay(no: int, of_type: str = "LIFT", of: str = "c1", **values: Any) -> Resource:
     """A bay."""
-    return Resource(no=no, id=f"b{no}", kind="BAY", members=(Member(of),), type=type, **values)
+    return Resource(no=no, id=f"b{no}", kind="BAY", members=(Member(of),), type=of_type, **values)
 
 
-def equipment(no: int, type: str = "SCANNER", of: str = "c1", **values: Any) -> Resource:
+def equipment(no: int, of_type: str = "SCANNER", of: str = "c1", **values: Any) -> Resource:
     """A device."""
-    return Resource(no=no, id=f"e{no}", kind="EQUIPMENT", members=(Member(of),), type=type, **values)
+    return Resource(no=no, id=f"e{no}", kind="EQUIPMENT", members=(Member(of),), type=of_type, **values)
 
 
-def car(no: int, type: str = "LOANER", of: str = "c1", **values: Any) -> Resource:
+def car(no: int, of_type: str = "LOANER", of: str = "c1", **values: Any) -> Resource:
     """A loaner or demo vehicle."""
-    return Resource(no=no, id=f"v{no}", kind="VEHICLE", members=(Member(of),), type=type, **values)
+    return Resource(no=no, id=f"v{no}", kind="VEHICLE", members=(Member(of),), type=of_type, **values)
 
 
 def work(code: str = "OIL", **values: Any) -> WorkType:
