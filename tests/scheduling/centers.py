@@ -85,7 +85,7 @@ class Dealer(msgspec.Struct):
 async def dealer(database: Database, zone: str = "Europe/Berlin", **values: Any) -> Dealer:
     """Make a dealer; `values` are the centre's."""
     name = new_id()[-8:]
-    account = await make(database, Account, kind="BUSINESS", type="DEALER", name=f"Dealer {name}")
+    account = await make(database, Account, kind="BUSINESS", type="DEALER", name=f"Dealer {name}", is_partner=True)
     location = await make(
         database, Location, code=f"L-{name}", name="Place", kind="SERVICE_CENTER", account_id=account.id, time_zone=zone
     )
