@@ -212,4 +212,4 @@ class WaitlistEntry(Record, kw_only=True):
     """Starts that were offered and not taken; they are not offered again."""
 
 
-from scheduling.appointments import commands  # noqa: E402, F401 # isort: skip - behaviour registers on the records
+from scheduling.appointments import commands, waitlist  # noqa: E402, F401 # isort: skip - behaviour registers on the records

@@ -15,6 +15,7 @@ from service.api.dispatch import mounted, options
 from service.api.edge import Application
 from service.api.encoding import Inflated
 from service.api.table import table
+from service.appointments import clocked
 from service.ops import logs
 from service.ops.deadlines import Deadlines
 from service.scheduling import planned
@@ -37,6 +38,7 @@ def create_app(settings: Settings | None = None, services: Services | None = Non
             stack.callback(services.metrics.close)
             await stack.enter_async_context(followed(services))
             await stack.enter_async_context(planned(services))
+            await stack.enter_async_context(clocked(services))
             yield
 
     app = Application(

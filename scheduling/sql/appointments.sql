@@ -62,13 +62,14 @@ select w.id, w.center_id
     or (w.status = 'WAITING' and w.latest <= $1)
  order by w.id limit $2;
 
--- name: live_at
-select id from appointment
- where status in ('HELD', 'BOOKED', 'CHECKED_IN', 'IN_PROGRESS') and start >= $1 and center_id = any($2::uuid[])
-   and start < $3 and (start, id) > ($4, $5::uuid)
- order by start, id limit $6;
-
 -- name: past_its_time_at
 select exists (
   select from appointment
    where center_id = $1 and ((status = 'HELD' and held_until <= clock_timestamp()) or proposed_until <= clock_timestamp()));
+
+-- name: anything_due
+select exists (select from appointment where status = 'HELD' and held_until <= clock_timestamp())
+       or exists (select from appointment where proposed_until <= clock_timestamp());
+
+-- name: centers_waited_at
+select distinct center_id from waitlist_entry where status = 'WAITING' and latest > clock_timestamp();

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 import msgspec
+import structlog
 
 from domain.kit import access
 from domain.kit.errors import (
@@ -18,6 +19,7 @@ from domain.kit.errors import (
     KeyReused,
     Malformed,
     NotFound,
+    Problem,
     RequestInProgress,
     SlotTaken,
     StaleVersion,
@@ -30,16 +32,21 @@ from domain.kit.query import parse
 from domain.kit.record import Command
 from domain.kit.store import Context
 from domain.kit.views import read_struct
-from scheduling.appointment_records import Appointment
+from scheduling.appointment_records import Appointment, WaitlistEntry
 from scheduling.appointments.booking import BOOKERS, BookAppointment, book
 from scheduling.appointments.taking import schedule_of
+from scheduling.appointments.waitlist import JoinWaitlist, join, settle
+from scheduling.calendar.follower import FAULTS
 from scheduling.hours import zone_of
 from scheduling.statements import SQL
 from service.api.records import all_fields, expected_version, page_struct
 from service.api.routing import PREFIX, Answer, Call, Kind, Route
+from service.appointments import offer_at
+from service.services import Services
 
 T = TypeVar("T")
-ENTITY = Appointment.entity
+log = structlog.get_logger("forecourt.appointments")
+ENTITY, WAITLIST = Appointment.entity, WaitlistEntry.entity
 BASE = f"{PREFIX}/{ENTITY.route}"
 FREEING = frozenset({"cancel", "reschedule", "accept", "decline", "complete", "no_show"})
 """Commands after which somebody on the waitlist may get a slot."""
@@ -104,6 +111,25 @@ async def unless_expired(call: Call, center_id: str, act: Callable[[], Awaitable
         return await act()
 
 
+async def offered(services: Services, center_id: str) -> None:
+    """Offer what a command has freed to those who wait; the command is done, so that nothing here may refuse it."""
+    try:
+        async with services.context(WORKER) as ctx:
+            await settle(ctx)
+            if not await ctx.db.fetch(SQL["waiting_at"], center_id, ctx.now, 1):
+                return
+        await offer_at(services, [center_id])
+    except (Problem, *FAULTS) as fault:  # the clock of appointments comes by again
+        log.warning("nothing was offered", center=center_id, fault=repr(fault))
+
+
+async def _join(call: Call) -> Answer:
+    made = await join(call.ctx, call.body)
+    call.ctx.after_commit.append(lambda: offered(call.services, made.center_id))
+    shown = await access.read(call.ctx, WAITLIST, made.id)
+    return Answer(shown, status=201, headers={"location": f"{PREFIX}/{WAITLIST.route}/{made.id}"})
+
+
 async def _book(call: Call) -> Answer:
     data: BookAppointment = call.body
     made = await unless_expired(call, data.center_id, lambda: book(call.ctx, data))
@@ -136,6 +162,8 @@ def _command(command: Command) -> Route:
             shown = await unless_expired(call, seen.center_id, give)
         else:
             shown = await give()
+        if command.name in FREEING:
+            call.ctx.after_commit.append(lambda: offered(call.services, shown.center_id))
         return (await told(call.ctx, [shown]))[0]
 
     return Route(
@@ -209,4 +237,19 @@ ROUTES = [
         problems=(NotFound,),
     ),
     *map(_command, ENTITY.commands.values()),
+    Route(
+        method="POST",
+        path=f"{PREFIX}/{WAITLIST.route}",
+        object=WAITLIST.name,
+        action="create",
+        handler=_join,
+        kind=Kind.WRITE,
+        grant=BOOKERS,
+        summary="Wait for a slot: whoever waits longest is offered what gets free",
+        body=JoinWaitlist,
+        returns=read_struct(WAITLIST, all_fields(WAITLIST)),
+        status=201,
+        idempotent=True,
+        problems=(Malformed, UnknownProperty, Invalid, Forbidden, NotFound, RequestInProgress, KeyReused),
+    ),
 ]
