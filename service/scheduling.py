@@ -7,8 +7,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from domain.kit.errors import Unavailable
-from domain.kit.policy import Principal
-from scheduling.asking import CUSTOMER, STAFF, SYSTEM, Audience
 from scheduling.schedule import Schedule
 from service.services import Services
 
@@ -36,17 +34,6 @@ async def planned(services: Services) -> AsyncIterator[Schedule]:
         tried.cancel()
         task.cancel()
         await asyncio.gather(task, tried, return_exceptions=True)
-
-
-def audience(principal: Principal) -> Audience:
-    """The caller as reasons are told: dealers plan the centres of their own accounts."""
-    if principal.persona == "STAFF":
-        return STAFF
-    if principal.persona == "SYSTEM":
-        return SYSTEM
-    if principal.persona == "PARTNER":
-        return Audience("DEALER", frozenset(principal.units))
-    return CUSTOMER
 
 
 async def at_hand(services: Services, after: str | None) -> Schedule:
