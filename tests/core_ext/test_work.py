@@ -124,9 +124,9 @@ class World(NamedTuple):
 
 
 def bits(cells: Cells, words: int) -> NDArray[np.uint64]:
-    rows = np.zeros((1, words), np.uint64)
+    rows: NDArray[np.uint64] = np.zeros((1, words), np.uint64)
     timeline.fill(rows, 0, array([(cell, cell + 1) for cell in sorted(cells)]), FIRST, True)
-    return rows[0]
+    return rows.reshape(-1)
 
 
 def timelines(world: World) -> NDArray[np.uint64]:
@@ -178,7 +178,7 @@ def worlds(draw: st.DrawFn, splittable: bool = False) -> World:
     count = draw(st.integers(1, 6))
     free = tuple(draw(cells(words)) for _ in range(count))
     length = draw(st.sampled_from([1, 2, 3, 5, 8, 12, 17, 30, 63, 64, 65, 128, 200]))
-    legs = []
+    legs: list[PlainLeg] = []
     for number in range(draw(st.integers(1 if splittable else 0, 4))):
         least = draw(st.sampled_from([1, 2, 2, 3, 3, 0]))
         rows = tuple(draw(st.lists(st.integers(0, count - 1), unique=True, min_size=min(least, count), max_size=4)))
