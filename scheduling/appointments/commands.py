@@ -188,9 +188,10 @@ async def _wish(ctx: Context, mine: Appointment, data: Reschedule, technician_id
     asked = [JobRequest(job.work_type, job.concern, job.pay_type, job.recall_id) for job in mine.jobs]
     driven = mine.vehicle_id if mine.kind == "TEST_DRIVE" else None
     again = _Again(mine.kind, mine.center_id, data.start, technician_id, driven, mine.transport)
-    return Wish(
-        request_of(again, asked, car), mine.center_id, data.start, audience(ctx.principal), car.facts, mine.is_walk_in
-    )
+    # at the same start only the people and places change: neither the grid of offers nor a lead time matters
+    is_walk_in = mine.is_walk_in or data.start == mine.start
+    request = request_of(again, asked, car)
+    return Wish(request, mine.center_id, data.start, audience(ctx.principal), car.facts, is_walk_in)
 
 
 async def _again(ctx: Context, mine: Appointment, place: Place) -> None:

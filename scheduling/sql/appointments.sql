@@ -46,7 +46,7 @@ select id, account_id, nullif(concat_ws(' ', first_name, last_name), '') as name
   from contact
  where id = $1;
 
--- name: appointments_of_centers
+-- name: zones_of_centers
 select id, time_zone from service_center where id = any($1::uuid[]);
 
 -- name: waiting_at
@@ -73,3 +73,10 @@ select exists (select from appointment where status = 'HELD' and held_until <= c
 
 -- name: centers_waited_at
 select distinct center_id from waitlist_entry where status = 'WAITING' and latest > clock_timestamp();
+
+-- name: live_from
+select id, start
+  from appointment
+ where status in ('HELD', 'BOOKED', 'CHECKED_IN') and (start, id) > ($1, $2::uuid)
+   and ($3::uuid[] is null or center_id = any($3)) and ($4::uuid[] is null or account_id = any($4))
+ order by start, id limit $5;

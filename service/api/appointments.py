@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from datetime import datetime
-from typing import Any, TypeVar
+from datetime import datetime, tzinfo
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 import structlog
+from msgspec import Meta
 
 from domain.kit import access
 from domain.kit.errors import (
@@ -28,19 +29,21 @@ from domain.kit.errors import (
     UnknownProperty,
 )
 from domain.kit.policy import WORKER
-from domain.kit.query import parse
+from domain.kit.query import Condition, Query, id_or_nobody, parse
 from domain.kit.record import Command
 from domain.kit.store import Context
+from domain.kit.values import Id
 from domain.kit.views import read_struct
 from scheduling.appointment_records import Appointment, WaitlistEntry
-from scheduling.appointments.booking import BOOKERS, BookAppointment, book
+from scheduling.appointments.booking import BOOKERS, CENTRES_PEOPLE, BookAppointment, book
+from scheduling.appointments.infeasible import Infeasible, infeasible
 from scheduling.appointments.taking import schedule_of
 from scheduling.appointments.waitlist import JoinWaitlist, join, settle
 from scheduling.calendar.follower import FAULTS
 from scheduling.hours import zone_of
 from scheduling.statements import SQL
 from service.api.records import all_fields, expected_version, page_struct
-from service.api.routing import PREFIX, Answer, Call, Kind, Route
+from service.api.routing import PREFIX, Answer, Call, Kind, Param, Route
 from service.appointments import offer_at
 from service.services import Services
 
@@ -68,8 +71,7 @@ _WRITE = (
 
 async def told(ctx: Context, appointments: list[Any]) -> list[Any]:
     """The appointments as their readers get them: in the offset of their centre, a hold past its time as EXPIRED."""
-    rows = await ctx.db.fetch(SQL["appointments_of_centers"], list({one.center_id for one in appointments}))
-    zones = {row["id"]: zone_of(row["time_zone"]) for row in rows}
+    zones = await _zones(ctx, appointments)
     for one in appointments:
         zone = zones[one.center_id]
         if one.status == "HELD" and one.held_until <= ctx.clock():
@@ -88,6 +90,12 @@ async def told(ctx: Context, appointments: list[Any]) -> list[Any]:
                     }
                 )
     return appointments
+
+
+async def _zones(ctx: Context, of: list[Any]) -> dict[str, tzinfo]:
+    """The clocks of the centres of these."""
+    rows = await ctx.db.fetch(SQL["zones_of_centers"], list({one.center_id for one in of}))
+    return {row["id"]: zone_of(row["time_zone"]) for row in rows}
 
 
 async def free_expired(call: Call, center_id: str) -> bool:
@@ -146,6 +154,39 @@ async def _list(call: Call) -> access.Page:
 async def _get(call: Call) -> Any:
     [shown] = await told(call.ctx, [await access.read(call.ctx, ENTITY, call.id)])
     return shown
+
+
+class InfeasiblePage(msgspec.Struct):
+    """Bookings that cannot be kept as they are; a page may be short, or empty, before the last."""
+
+    items: list[Infeasible]
+    next_cursor: str | None
+
+
+async def _infeasible(call: Call) -> InfeasiblePage:
+    center_ids: list[str] | None = call.query.get("center_id")
+    about = Query(tuple(Condition("center_id", "eq", (one,)) for one in center_ids or ()))
+    after: tuple[datetime, str] | None = None
+    name = call.principal.name
+    if (cursor := call.query.get("cursor")) is not None:
+        start, id = call.services.cursors.read("infeasible", about, name, cursor)
+        after = datetime.fromisoformat(start), id
+    if (token := call.request.headers.get("x-after-change")) is not None:
+        await call.services.schedule.reached(token)
+    wanted = None if center_ids is None else [id_or_nobody(one) for one in center_ids]
+    found = await infeasible(call.ctx, wanted, after, call.query.get("limit", 50))
+    zones = await _zones(call.ctx, found.items)
+    items = [
+        msgspec.structs.replace(
+            one, start=one.start.astimezone(zones[one.center_id]), end=one.end.astimezone(zones[one.center_id])
+        )
+        for one in found.items
+    ]
+    further = None
+    if found.further is not None:
+        start, id = found.further
+        further = call.services.cursors.write("infeasible", about, name, [start.isoformat(), id])
+    return InfeasiblePage(items, further)
 
 
 async def _capabilities(call: Call) -> access.Capabilities:
@@ -211,6 +252,23 @@ ROUTES = [
         status=201,
         idempotent=True,
         problems=(*_WRITE, TooManyHolds),
+    ),
+    Route(
+        method="GET",
+        path=f"{BASE}/infeasible",
+        object=ENTITY.name,
+        action="infeasible",
+        handler=_infeasible,
+        kind=Kind.READ,
+        grant=CENTRES_PEOPLE,
+        summary="Bookings to come that a changed shift, absence or closed bay has broken, and how to mend each",
+        returns=InfeasiblePage,
+        query={
+            "center_id": Param(Id, "of these centres; else of all that you plan", many=True),
+            "limit": Param(Annotated[int, Meta(ge=1, le=200)], "1 to 200"),
+            "cursor": Param(Annotated[str, Meta(max_length=2_000)], "next_cursor of the page before"),
+        },
+        problems=(Malformed, UnknownProperty, CursorInvalid, Unavailable),
     ),
     Route(
         method="GET",
