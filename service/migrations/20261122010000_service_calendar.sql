@@ -276,29 +276,24 @@ begin
              coalesce((weekly ->> 'from')::date, '1900-01-01') as from_on,
              coalesce((weekly ->> 'to')::date, '2199-12-31') as to_on
         from shift s join technician t on t.id = s.technician_id join service_center c on c.id = t.center_id
-       where s.technician_id = any(technicians) and s.weekly is not null)
-    select case when n.weekly is null then 'start' else 'weekly' end into wrong
-      from new_rows n join weeks w on w.technician_id = n.technician_id
-     where case when n.weekly is null then exists (
-       select from generate_series(-1, 2) later,
-              lateral (select (n.start at time zone w.time_zone)::date + later as on_day) d
-        where extract(isodow from d.on_day) = w.day and d.on_day between w.from_on and w.to_on
-          and (d.on_day + make_interval(mins => w.begins)) at time zone w.time_zone < n."end"
-          and (d.on_day + make_interval(mins => w.ends)) at time zone w.time_zone > n.start)
-     else n.id = w.id and (exists (
-       -- the other begins so many days later: the days on which both begin, and the times of day, must not meet
-       select from weeks o, generate_series(-1, 1) apart
-        where o.technician_id = w.technician_id and o.id <> w.id and (w.day + apart - o.day) % 7 = 0
-          and w.begins < apart * 1440 + o.ends and apart * 1440 + o.begins < w.ends
-          and app.first_weekday(greatest(w.from_on, o.from_on - apart), w.day) <= least(w.to_on, o.to_on - apart))
-      or exists (
-       select from shift o, generate_series(-1, 2) later,
-              lateral (select (o.start at time zone w.time_zone)::date + later as on_day) d
-        where o.technician_id = w.technician_id and o.weekly is null
-          and extract(isodow from d.on_day) = w.day and d.on_day between w.from_on and w.to_on
-          and (d.on_day + make_interval(mins => w.begins)) at time zone w.time_zone < o."end"
-          and (d.on_day + make_interval(mins => w.ends)) at time zone w.time_zone > o.start)) end
-     limit 1;
+       where s.technician_id = any(technicians) and s.weekly is not null),
+    found as (
+      -- one begins so many days after the other: the days on which both begin, and the times of day, must not meet
+      select 'weekly' as what
+        from weeks w join weeks o on o.technician_id = w.technician_id and o.id <> w.id, generate_series(-1, 1) apart
+       where w.is_new and (w.day + apart - o.day) % 7 = 0
+         and w.begins < apart * 1440 + o.ends and apart * 1440 + o.begins < w.ends
+         and app.first_weekday(greatest(w.from_on, o.from_on - apart), w.day) <= least(w.to_on, o.to_on - apart)
+      union all
+      select case when w.is_new then 'weekly' else 'start' end
+        from weeks w join shift s on s.technician_id = w.technician_id and s.weekly is null
+                                 and (w.is_new or s.id in (select id from new_rows)),
+             generate_series(-1, 2) later,
+             lateral (select (s.start at time zone w.time_zone)::date + later as on_day) d
+       where extract(isodow from d.on_day) = w.day and d.on_day between w.from_on and w.to_on
+         and (d.on_day + make_interval(mins => w.begins)) at time zone w.time_zone < s."end"
+         and (d.on_day + make_interval(mins => w.ends)) at time zone w.time_zone > s.start)
+    select what into wrong from found limit 1;
   end if;
   if wrong is not null then
     perform app.refuse('shift', wrong, 'overlaps another shift of the technician');
