@@ -157,16 +157,22 @@ def _words(tree: Any) -> Iterator[Any]:
 
 
 def _tried(rule: Rule, facts: Mapping[str, type]) -> None:
-    """Ask the rule about two made-up records: what can never be compared shows at once."""
+    """Ask the rule about two made-up records: what can never be compared or computed shows at once."""
+    answered = False
     for at in (0, 1):
         try:
             answer = rule.value({name: _SAMPLES[kind][at] for name, kind in facts.items()})
         except FactMissing as fault:
-            if "overload" in str(fault) and "overflow" not in str(fault):
+            if "overload" in str(fault):
                 raise RuleFault("compares or combines values of different kinds") from None
+            if "match error" in str(fault):
+                raise RuleFault("has a pattern that is none (RE2 syntax)") from None
             continue
+        answered = True
         if not isinstance(answer, _yes_or_no()):
             raise RuleFault("does not answer yes or no")
+    if not answered and not rule.facts:
+        raise RuleFault("has no value")
 
 
 @functools.cache
