@@ -12,7 +12,7 @@ import msgspec
 from domain.kit.errors import Conflict, FieldError, Invalid, SlotTaken, TooManyHolds, Unavailable
 from domain.kit.store import Context
 from scheduling.appointment_records import Place, Reservation, Share
-from scheduling.asking import Audience, Counter, Facts, Leg, Option, Reason, SlotRequest
+from scheduling.asking import Audience, Counter, Facts, Leg, Option, Reason, Refused, SlotRequest
 from scheduling.hours import instant_of
 from scheduling.schedule import Schedule
 
@@ -164,13 +164,13 @@ async def take(
     moving = appointment_id if how != "NEW" else None
     taken: set[int] = set()
     waits = 0
-    option = _asked(schedule, wish, frozenset(), moving)
+    option = await _asked(schedule, wish, frozenset(), moving)
     for attempt in range(MOST_ATTEMPTS):
         legs = [await _numbered(ctx, leg, wish.center_id) for leg in option.legs]
         turn = int(appointment_id[-6:], 16) + attempt if attempt else 0
         chosen = assigned(legs, taken, turn)
         if chosen is None:
-            option = _asked(schedule, wish, frozenset(taken), moving)
+            option = await _asked(schedule, wish, frozenset(taken), moving)
             chosen = assigned(option.legs, taken, turn)
             if chosen is None:
                 break
@@ -201,7 +201,7 @@ async def take(
                 if waits > MOST_WAITS:
                     raise Unavailable("The calendar of this centre changes faster than it can be read", retry_after=1)
                 await schedule.caught_up()
-                option = _asked(schedule, wish, frozenset(taken), moving)
+                option = await _asked(schedule, wish, frozenset(taken), moving)
             case "COUNTER":
                 raise _full(schedule, wish, option.counters[(against[0].place or 1) - 1])
             case "HOLDS":
@@ -214,20 +214,28 @@ async def take(
     raise slot_taken(schedule, wish, [])
 
 
-def _asked(schedule: Schedule, wish: Wish, without: frozenset[int], moving: str | None) -> Option:
-    found = schedule.option(
-        wish.request,
-        wish.center_id,
-        wish.start,
-        audience=wish.audience,
-        facts=wish.facts,
-        without=without,
-        moving=moving,
-        walk_in=wish.is_walk_in,
-    )
-    if isinstance(found, Option):
-        return found
-    raise refusal(schedule, wish, found.reasons)
+async def _asked(schedule: Schedule, wish: Wish, without: frozenset[int], moving: str | None) -> Option:
+    """What the start takes. Nobody is refused by a calendar that has not seen what is committed already."""
+
+    def ask() -> Option | Refused:
+        return schedule.option(
+            wish.request,
+            wish.center_id,
+            wish.start,
+            audience=wish.audience,
+            facts=wish.facts,
+            without=without,
+            moving=moving,
+            walk_in=wish.is_walk_in,
+        )
+
+    found = ask()
+    if isinstance(found, Refused):
+        await schedule.caught_up()
+        found = ask()
+    if isinstance(found, Refused):
+        raise refusal(schedule, wish, found.reasons)
+    return found
 
 
 def refusal(schedule: Schedule, wish: Wish, reasons: list[Reason]) -> Invalid | SlotTaken:

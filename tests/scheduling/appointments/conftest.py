@@ -108,16 +108,13 @@ class Workshop(msgspec.Struct, kw_only=True):
 
     async def elapse(self, id: str) -> None:
         """Let the time of a hold or proposal be over."""
-        past = "clock_timestamp() - interval '1 second'"
-        for table, key in (("live_reservation", "appointment_id"), ("live_capacity", "appointment_id")):
-            await self.owner.execute(
-                f"update {table} set held_until = {past} where {key} = $1 and held_until is not null", id
-            )
-        await self.owner.execute(
-            f"update appointment set held_until = case when held_until is not null then {past} end, "
-            f"proposed_until = case when proposed_until is not null then {past} end where id = $1",
-            id,
-        )
+        past = "case when {0} is not null then clock_timestamp() - interval '1 second' end"
+        async with self.as_("agent") as ctx:
+            until = ", ".join(f"{name} = {past.format(name)}" for name in ("held_until", "proposed_until"))
+            await ctx.db.execute(f"update appointment set {until} where id = $1", id)
+            for table in ("live_reservation", "live_capacity"):
+                until = f"held_until = {past.format('held_until')}"
+                await ctx.db.execute(f"update {table} set {until} where appointment_id = $1", id)
 
     async def tidy(self) -> set[str]:
         """What comes by the clock: the appointments concerned."""
