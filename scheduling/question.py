@@ -365,8 +365,8 @@ class AtCenter:
         line = self.line(start)
         if line is None:
             return []
-        found = kernels.who(self.free, line.kernel, start)
-        return [each.tolist() for each in found]
+        found = [each.tolist() for each in kernels.who(self.free, line.kernel, start)]
+        return found if all(found) else []
 
     def arrival(self, start: int) -> int:
         """When the customer comes for work that starts there; -1 where nobody can on that day."""
