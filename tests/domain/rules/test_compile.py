@@ -74,6 +74,7 @@ def test_rules_agree_with_the_same_condition_in_python(make: str, km: int, new: 
         ('make.upper() == "VW"', "calls upper, which there is not", (1, 6)),
         ("make == 1", "compares or combines values of different kinds", None),
         ("odometer_km > 5.5", "compares or combines values of different kinds", None),
+        ("make == 1 && int(make) > 3", "compares or combines values of different kinds", None),
         ("odometer_km + 1", "does not answer yes or no", None),
         ("make", "does not answer yes or no", None),
         ("99999999999999999999 > 1", "has no value", None),
