@@ -98,6 +98,22 @@ async def country_is_known(ctx: Context, center: ServiceCenter, changes: dict[st
         raise Invalid.at("/holiday_subdivision", "is no part of the country with public holidays of its own")
 
 
+@on("service_center.created")
+@on("service_center.updated")
+async def hours_are_the_dealers(ctx: Context, center: ServiceCenter, changes: dict[str, Any]) -> None:
+    """A dealer's centre has hours of the dealer group or of the organisation: others would close it."""
+    if ctx.principal.persona != "PARTNER":
+        return
+    for name in ("operating_hours_id", "visiting_hours_id"):
+        if changes.get(name):
+            hours = await ctx.get(OperatingHours, changes[name])
+            own = hours.account_id is None or await ctx.db.fetchval(
+                "select app.same_group($1, $2)", center.account_id, hours.account_id
+            )
+            if not own:
+                raise Invalid.at(f"/{name}", "are hours of another dealer")
+
+
 @on("technician.created")
 @on("technician.updated")
 async def skills_are_told_once(ctx: Context, technician: Technician, changes: dict[str, Any]) -> None:

@@ -130,6 +130,12 @@ begin
       select id, upper(tg_table_name), center_id from new_rows order by id
       on conflict (resource_id) do update set center_id = excluded.center_id
         where r.center_id is distinct from excluded.center_id;
+    if tg_argv[0] = 'technician' and tg_op = 'UPDATE' then -- whoever moves takes their plans along
+      update shift s set account_id = n.account_id from new_rows n
+       where s.technician_id = n.id and s.account_id is distinct from n.account_id;
+      update absence a set center_id = n.center_id from new_rows n
+       where a.resource_id = n.id::text and a.center_id is distinct from n.center_id;
+    end if;
   elsif tg_argv[0] = 'vehicle' then
     if tg_op = 'DELETE' then select array_agg(vehicle_id order by vehicle_id) into more from old_rows;
     else select array_agg(vehicle_id order by vehicle_id) into more from new_rows; end if;
@@ -172,7 +178,13 @@ declare
   home uuid; theirs uuid; zone text; begins int; lasts int; pause text;
 begin
   case tg_table_name
-    when 'service_center' then new.account_id := app.dealer_of(new.location_id);
+    when 'service_center' then
+      new.account_id := app.dealer_of(new.location_id);
+      if tg_op = 'UPDATE' then
+        if new.account_id is distinct from old.account_id then
+          perform app.refuse('service_center', 'location_id', 'belongs to another dealer');
+        end if;
+      end if;
     when 'date_override' then
       select account_id into new.account_id from operating_hours where id = new.operating_hours_id;
     when 'shift' then

@@ -393,6 +393,34 @@ async def test_technicians_are_lent_within_the_dealer_group_and_have_one_primary
     await ask_to_make(pools, theirs.planner(), TerritoryMember, {**body, "from_on": "2026-06-11"})
 
 
+async def test_whoever_moves_to_another_branch_takes_their_plans_along(pools: Database) -> None:
+    theirs, other = await dealer(pools), await dealer(pools)
+    shift = await make(pools, Shift, technician_id=theirs.technician.id, **hours(0, 8))
+    away = await make(pools, Absence, resource_id=theirs.technician.id, **hours(24, 48))
+    was = [await version(pools, one.center.id) for one in (theirs, other)]
+    await change(pools, theirs.technician, center_id=other.center.id)
+    assert (await seen(pools, other.planner(), shift))["account_id"] == other.account.id
+    assert (await seen(pools, other.planner(), away))["center_id"] == other.center.id
+    for one in (shift, away):
+        with pytest.raises(NotFound):
+            await seen(pools, theirs.planner(), one)
+    assert all(
+        now > before
+        for now, before in zip([await version(pools, one.center.id) for one in (theirs, other)], was, strict=True)
+    )
+
+
+async def test_a_centre_stays_with_its_dealer_and_has_hours_of_its_own(pools: Database) -> None:
+    theirs, other = await dealer(pools), await dealer(pools)
+    with pytest.raises(Invalid) as fault:
+        await change(pools, theirs.center, location_id=other.location.id)
+    assert fault.value.errors[0].detail == "belongs to another dealer"
+    body = {"code": "X-1", "name": "X", "location_id": theirs.location.id, "time_zone": "UTC"}
+    found = await refused(pools, theirs.planner(), ServiceCenter, {**body, "operating_hours_id": other.hours.id})
+    assert found == [("/operating_hours_id", "are hours of another dealer")]
+    await ask_to_make(pools, theirs.planner(), ServiceCenter, {**body, "operating_hours_id": theirs.hours.id})
+
+
 async def test_a_skill_is_listed_once(pools: Database) -> None:
     theirs = await dealer(pools)
     body = {"name": "Ada", "center_id": theirs.center.id, "skills": [{"skill": "OIL"}, {"skill": "OIL", "level": 2}]}
