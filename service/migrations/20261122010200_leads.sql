@@ -31,7 +31,6 @@ create unique index lead_number_key on lead (number);
 create index lead_account_id_created_at_id_idx on lead (account_id, created_at desc, id desc);
 create index lead_owner_id_created_at_idx on lead (owner_id, created_at desc);
 create index lead_contact_id_idx on lead (contact_id);
-alter table appointment add constraint appointment_lead_id_fkey foreign key (lead_id) references lead (id);
 alter table lead enable row level security;
 alter table lead force row level security;
 create policy lead_owner_all on lead for all to forecourt_owner using (true) with check (true);
@@ -51,6 +50,5 @@ create trigger lead_name_changed after update on lead for each row when (old.ext
 create trigger lead_name_gone after delete on lead for each row when (old.external_keys <> '[]') execute function app.name_record();
 
 -- migrate:down
-alter table appointment drop constraint appointment_lead_id_fkey;
 drop table lead;
 drop sequence lead_number;
