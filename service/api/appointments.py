@@ -41,6 +41,7 @@ from scheduling.appointments.taking import schedule_of
 from scheduling.appointments.waitlist import JoinWaitlist, join, settle
 from scheduling.calendar.follower import FAULTS
 from scheduling.hours import zone_of
+from scheduling.schedule import Schedule
 from scheduling.statements import SQL
 from service.api.records import all_fields, expected_version, page_struct
 from service.api.routing import PREFIX, Answer, Call, Kind, Param, Route
@@ -93,8 +94,14 @@ async def told(ctx: Context, appointments: list[Any]) -> list[Any]:
 
 
 async def _zones(ctx: Context, of: list[Any]) -> dict[str, tzinfo]:
-    """The clocks of the centres of these."""
-    rows = await ctx.db.fetch(SQL["zones_of_centers"], list({one.center_id for one in of}))
+    """The clocks of the centres of these: those in memory, or of centres that take no more appointments."""
+    schedule: Schedule | None = ctx.parts.get("schedule")
+    wanted = {one.center_id for one in of}
+    if schedule is not None and schedule.ready:
+        known = schedule.world.centers
+        if wanted <= known.keys():
+            return {id: zone_of(known[id].row.zone) for id in wanted}
+    rows = await ctx.db.fetch(SQL["zones_of_centers"], list(wanted))
     return {row["id"]: zone_of(row["time_zone"]) for row in rows}
 
 
