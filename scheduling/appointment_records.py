@@ -176,6 +176,8 @@ class Appointment(Record, kw_only=True):
     is_late: bool = False
     """Cancelled after the time until which customers may."""
     confirmed_at: Instant | None = None
+    moved_at: Instant | None = None
+    """When the booking last got another start."""
     checked_in_at: Instant | None = None
     started_at: Instant | None = None
     ended_at: Instant | None = None
