@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 
 from domain.kit.errors import SlotTaken
-from inventory.records import Vehicle
+from inventory.records import StockEntry, Vehicle
 from scheduling.appointment_records import Appointment
 from scheduling.records import DemoVehicle, Skill, Technician, WorkType
 from tests.scheduling.appointments.conftest import Workshop
@@ -27,6 +28,14 @@ async def test_two_who_want_one_car_at_once_get_it_one_after_the_other(workshop:
         for name in ("Demo", "Stock")
     ]
     await make(workshop.database, DemoVehicle, vehicle_id=demo.id, center_id=workshop.center)
+    await make(
+        workshop.database,
+        StockEntry,
+        vehicle_id=stock.id,
+        location_id=workshop.dealer.location.id,
+        dealer_account_id=workshop.dealer.account.id,
+        in_stock_since=workshop.open_at.date() - timedelta(days=9),
+    )
     for number, car in enumerate((demo, stock)):
         asked = {"kind": "TEST_DRIVE", "work_types": [drive], "vehicle_id": car.id}
         results = await asyncio.gather(
