@@ -82,8 +82,8 @@ def against(at: AtCenter, start: int) -> list[list[Cause]]:
     short = [(need, each) for need in at.prepared.needs if (each := _lacking(at, need, start, end))]
     if len(short) == 1 and not found:
         need, causes = short[0]
-        span = at.span(need, start, end)
-        return [[each if _opens(at, each, need, span, start) else _without_change(each) for each in causes]]
+        free = _free_for(at, start, end)
+        return [[each if _opens(at, each, need, free) else _without_change(each) for each in causes]]
     found += [causes for _, causes in short]
     if not short and not untimely and not at.who(start):
         found.append(_shared(at, start))
@@ -120,26 +120,41 @@ def _shared(at: AtCenter, start: int) -> list[Cause]:
     return [Cause("TECHNICIAN_BUSY", "The same people or devices are needed for several things", None, 1e6)]
 
 
-def _opens(at: AtCenter, cause: Cause, need: Need, span: tuple[int, int], start: int) -> bool:
+def _free_for(at: AtCenter, start: int, end: int) -> list[set[str]]:
+    """For each place of each need the ids of those who could take it."""
+    wish, main = at.question.wish, at.question.work.main
+    found = []
+    for need in at.prepared.needs:
+        if wish.outside and need.role == "DEMO_VEHICLE":
+            found.append({"outside"})
+            continue
+        span = at.span(need, start, end)
+        fitting = [one for one in at.center.resources if suits(one, need, wish, main)]
+        free = {one.id for one in fitting if not _obstacles(at, one, need, span, end)}
+        found += [free] * need.count
+    return found
+
+
+def _opens(at: AtCenter, cause: Cause, need: Need, free: list[set[str]]) -> bool:
     """Whether the change of a cause opens the start: those who are wanted for several things may be wanted there."""
-    change = cause.change
-    if change is None:
+    if cause.change is None:
         return True
-    if change.kind == "RESOURCE":
-        return at.prepared.apart or sum(one.role in PEOPLE for one in at.prepared.needs) <= 2
-    row, one = next((i, one) for i, one in enumerate(at.center.resources) if one.id == change.resource_id)
-    if change.kind == "SKILL":
-        wish, main = at.question.wish, at.question.work.main
-        others = [other for other in at.prepared.needs if other is not need and suits(one, other, wish, main)]
-        return not any(all(_skilled(one, *skill) for skill in other.skills) for other in others)
-    if at.prepared.apart:
-        return True
-    line = at.line(start)
-    if line is None:
+    if at.question.work.splittable and sum(one.role in PEOPLE for one in at.prepared.needs) > 1:
+        return False  # each of them pauses in another way: what one would need depends on the others
+    more = cause.change.resource_id or "one more"
+    places = [one for one in at.prepared.needs for _ in range(one.count)]
+    choices = [ids | {more} if place is need else ids for place, ids in zip(places, free, strict=True)]
+    holder: dict[str, int] = {}
+
+    def placed(at: int, seen: set[str]) -> bool:
+        for id in choices[at] - seen:
+            seen.add(id)
+            if id not in holder or placed(holder[id], seen):
+                holder[id] = at
+                return True
         return False
-    free = at.free.copy()
-    timeline.fill(free, row, np.array([span], np.int32), at.question.patterns.first, True)
-    return len(kernels.starts(free, line.kernel, start, start + 1)) == 1
+
+    return all(placed(at, set()) for at in range(len(choices)))
 
 
 def _standing(at: AtCenter) -> Iterator[list[Cause]]:
