@@ -81,8 +81,8 @@ def test_many_questions_from_few_points_find_the_nearest_of_many_places(stock: l
     index.apply(moved[4_200:], [], "2")
     asked = [rng.choice(("Ford", "kia", "Kia", "FORD")) for _ in range(90)]
     points = [rng.choice((places[3][:2], (40.0, -100.0), (35.5, -80.25))) for _ in asked]
-    latitude, longitude = (np.array(axis) for axis in zip(*points, strict=True))
-    found = index.available_many(Tuples(asked, latitude=latitude, longitude=longitude), EVERYTHING)
+    axes = np.array(points)
+    found = index.available_many(Tuples(asked, latitude=axes[:, 0], longitude=axes[:, 1]), EVERYTHING)
     assert found is not None
     ids, locations = found.ids(), found.location_ids()
     for question, point in enumerate(points):
