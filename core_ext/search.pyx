@@ -398,8 +398,8 @@ cdef void _offer(Scan* s, const Matches* matches, uint32_t number, Best* best) n
     cdef int i
     cdef int64_t value
     cdef int64_t least
-    cdef uint64_t word
     cdef uint64_t better[WORDS]
+    cdef uint16_t[BLOCK] found
     cdef Py_ssize_t batch[BATCH]
     cdef int waiting = 0
     cdef const uint64_t* match
@@ -428,16 +428,13 @@ cdef void _offer(Scan* s, const Matches* matches, uint32_t number, Best* best) n
                 match = better
         if q.clauses > q.score_first:
             score(s, block, <int>min(<Py_ssize_t>BLOCK, s.shelf.rows - block * BLOCK), match)
-        for i in range(WORDS):
-            word = match[i]
-            while word:
-                batch[waiting] = block * BLOCK + i * 64 + lowest_bit(word)
-                _fetch(s, batch[waiting])
-                waiting += 1
-                word &= word - 1
-                if waiting == BATCH:
-                    _offer_batch(s, batch, waiting, number, best)
-                    waiting = 0
+        for i in range(s.loops.extract(match, found)):
+            batch[waiting] = block * BLOCK + found[i]
+            _fetch(s, batch[waiting])
+            waiting += 1
+            if waiting == BATCH:
+                _offer_batch(s, batch, waiting, number, best)
+                waiting = 0
         if s.q.clauses > s.q.score_first:
             _offer_batch(s, batch, waiting, number, best)  # the next block has other score masks
             waiting = 0
@@ -458,9 +455,6 @@ cdef inline void _fetch(const Scan* s, Py_ssize_t row) noexcept nogil:
             prefetch(view.broad + row)
         else:
             prefetch(view.coarse + row)
-            if view.fine is not NULL:
-                prefetch(view.fine + row)
-    prefetch(s.shelf.ids + row * 16)
 
 
 cdef inline void _offer_batch(
@@ -476,6 +470,10 @@ cdef inline void _try(const Scan* s, Py_ssize_t row, uint32_t number, Best* best
     cdef const Query* q = s.q
     cdef int key
     if q.keys:
+        if best.size == best.limit and q.key[0].kind == BY_NUMBER and (
+            _at_best(s.shelf.ints[q.key[0].column], row, q.key[0].descending) > best.keys[0]
+        ):
+            return
         best.trial[0] = _key(s, row, 0)
         if best.size == best.limit and best.trial[0] > best.keys[0]:
             return
@@ -485,6 +483,17 @@ cdef inline void _try(const Scan* s, Py_ssize_t row, uint32_t number, Best* best
             best.trial[key] = _key(s, row, key)
     if not q.resumed or _is_after(q, best, s.shelf.ids + row * 16):
         keep(best, number, <uint32_t>row, s.shelf.ids)
+
+
+cdef inline int64_t _at_best(const IntView* view, Py_ssize_t row, bint descending) noexcept nogil:
+    """What the row's key by a number is at best, as its coarse bits tell: the fine ones are another line of memory."""
+    cdef int64_t least
+    if view.coarse is NULL:
+        return ABSENT
+    if view.coarse[row] == 65535:
+        return INT64_MAX
+    least = view.base + (<int64_t>view.coarse[row] << view.shift)
+    return ~(least + (((<int64_t>1) << view.shift) - 1)) if descending else least
 
 
 cdef inline int64_t _key(const Scan* s, Py_ssize_t row, int key) noexcept nogil:
@@ -539,7 +548,7 @@ cdef bint _walk(Scan* s, const Matches* matches, Best* best) noexcept nogil:
     if view.order is NULL or expected > matches.total or (q.resumed and q.cursor[0] == INT64_MAX):
         return False
     cdef int64_t steps = 8 * expected + LEEWAY, value
-    cdef Py_ssize_t last = _present(view, s.shelf.rows), first = 0, begin
+    cdef Py_ssize_t last = view.present, first = 0, begin
     cdef int64_t low = ABSENT + 1, high = INT64_MAX
     cdef bint done
     _narrowed(q, q.key[0].column, &low, &high)
@@ -558,7 +567,7 @@ cdef bint _walk(Scan* s, const Matches* matches, Best* best) noexcept nogil:
         done = False
         while last > first and steps > 0 and not done:
             value = value_at(view, view.order[last - 1])
-            begin = _first_of(view, first, last, value)
+            begin = _first_with(view, first, last, value)
             done = _along(s, matches, view, begin, last, &steps, best)
             last = begin
     if not done:
@@ -601,18 +610,6 @@ cdef bint _along(
     return False
 
 
-cdef Py_ssize_t _present(const IntView* view, Py_ssize_t rows) noexcept nogil:
-    """How many rows have a value; they come first in the order."""
-    cdef Py_ssize_t first = 0, last = rows, middle
-    while first < last:
-        middle = (first + last) >> 1
-        if value_at(view, view.order[middle]) == ABSENT:
-            last = middle
-        else:
-            first = middle + 1
-    return first
-
-
 cdef Py_ssize_t _first_of(const IntView* view, Py_ssize_t first, Py_ssize_t last, int64_t value) noexcept nogil:
     """The first place of the order whose value is not below `value`."""
     cdef Py_ssize_t middle
@@ -623,3 +620,11 @@ cdef Py_ssize_t _first_of(const IntView* view, Py_ssize_t first, Py_ssize_t last
         else:
             last = middle
     return first
+
+
+cdef Py_ssize_t _first_with(const IntView* view, Py_ssize_t first, Py_ssize_t last, int64_t value) noexcept nogil:
+    """The same for the value that the last place has: few have it mostly, and so it is looked for from there."""
+    cdef Py_ssize_t step = 1
+    while last - step > first and value_at(view, view.order[last - step - 1]) == value:
+        step *= 2
+    return _first_of(view, max(first, last - step - 1), last, value)
