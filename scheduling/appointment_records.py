@@ -210,3 +210,6 @@ class WaitlistEntry(Record, kw_only=True):
     """The hold that is offered, or what became of it."""
     declined: Annotated[list[str], reads("ADMIN", "ADMIN")] = []
     """Starts that were offered and not taken; they are not offered again."""
+
+
+from scheduling.appointments import commands, waitlist  # noqa: E402, F401 # isort: skip - behaviour registers on the records

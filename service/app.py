@@ -15,8 +15,10 @@ from service.api.dispatch import mounted, options
 from service.api.edge import Application
 from service.api.encoding import Inflated
 from service.api.table import table
+from service.appointments import clocked
 from service.ops import logs
 from service.ops.deadlines import Deadlines
+from service.scheduling import planned
 from service.services import Services
 from service.settings import Settings, load
 from service.stock import followed
@@ -35,6 +37,8 @@ def create_app(settings: Settings | None = None, services: Services | None = Non
             stack.push_async_callback(_ended, asyncio.create_task(services.metrics.watch(), name="metrics"))
             stack.callback(services.metrics.close)
             await stack.enter_async_context(followed(services))
+            await stack.enter_async_context(planned(services))
+            await stack.enter_async_context(clocked(services))
             yield
 
     app = Application(

@@ -14,6 +14,7 @@ from domain.kit.query import Cursors
 from domain.kit.queue import Bell
 from domain.kit.store import Context
 from inventory.follower import StockFollower
+from scheduling.schedule import Schedule
 from service.ops.database import versions
 from service.ops.limits import Limits
 from service.ops.metrics import Metrics
@@ -40,6 +41,7 @@ class Services:
         self.checks: dict[str, Check] = {"database": self._database_answers, "migrations": self._is_migrated}
         """What must hold before this process is ready, by name; whoever brings a part adds its check."""
         self.stock: StockFollower
+        self.schedule: Schedule
 
     async def _database_answers(self) -> bool:
         async with self.database.reading() as connection:
@@ -68,6 +70,7 @@ class Services:
                 ids=self.ids,
                 currency=self.settings.currency,
                 public_url=self.settings.public_url,
+                parts=self.parts,
             )
             yield ctx
         if ctx.pushed:

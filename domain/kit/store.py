@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any, TypeVar, cast
@@ -51,6 +51,7 @@ class Context:
         ids: Ids = new_id,
         currency: str = "USD",
         public_url: str = "",
+        parts: Mapping[str, Any] | None = None,
     ):
         self.db = connection
         self.principal = principal
@@ -59,6 +60,8 @@ class Context:
         self.ids = ids
         self.currency = currency
         self.public_url = public_url
+        self.parts: Mapping[str, Any] = parts if parts is not None else {}
+        """What the process shares, by name: the schedule that bookings ask, and the like."""
         self.after_commit: list[Callable[[], Awaitable[None]]] = []
         self.pushed = False
         self._elevations = 0

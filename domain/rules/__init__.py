@@ -7,6 +7,7 @@ said with its line and column when it is compiled, so that a rule which was kept
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
@@ -23,6 +24,8 @@ _METHODS = frozenset({"contains", "endsWith", "matches", "size", "startsWith"}) 
     for part in ("Date", "DayOfMonth", "DayOfWeek", "DayOfYear", "FullYear", "Hours", "Minutes", "Month", "Seconds")
 )
 _FUNCTIONS = frozenset({"bool", "double", "duration", "has", "int", "matches", "size", "string", "timestamp", "uint"})
+_BOTH_FAILED = re.compile(r"no matching overload for _(?:&&|\|\|)_ applied to [^,]*CELEvalError[^,]*,[^,]*CELEvalError")
+"""How celpy says of `a && b` that neither side has a value."""
 _SAMPLES: dict[type, tuple[Any, Any]] = {
     str: ("", "a"),
     int: (0, 7),
@@ -65,14 +68,19 @@ class Rule:
 
         FactMissing where the value depends on something unknown or cannot be computed (division by zero).
         """
-        from celpy.adapter import json_to_cel
         from celpy.evaluation import CELEvalError
 
-        known = {name: json_to_cel(facts[name]) for name in self.facts if facts.get(name) is not None}
         try:
-            return self._program.evaluate(known)
+            return self.evaluated(facts)
         except CELEvalError as fault:
             raise FactMissing(str(fault.args[0])[:200] if fault.args else "no value") from None
+
+    def evaluated(self, facts: Mapping[str, Any]) -> Any:
+        """The same; raises what celpy raises."""
+        from celpy.adapter import json_to_cel
+
+        known = {name: json_to_cel(facts[name]) for name in self.facts if facts.get(name) is not None}
+        return self._program.evaluate(known)
 
     def holds(self, facts: Mapping[str, Any]) -> bool:
         """Whether the rule is true of these facts; one that cannot be answered is not."""
@@ -157,16 +165,25 @@ def _words(tree: Any) -> Iterator[Any]:
 
 
 def _tried(rule: Rule, facts: Mapping[str, type]) -> None:
-    """Ask the rule about two made-up records: what can never be compared shows at once."""
+    """Ask the rule about two made-up records: what can never be compared or computed shows at once."""
+    from celpy.evaluation import CELEvalError
+
+    answered = False
     for at in (0, 1):
         try:
-            answer = rule.value({name: _SAMPLES[kind][at] for name, kind in facts.items()})
-        except FactMissing as fault:
-            if "overload" in str(fault) and "overflow" not in str(fault):
+            answer = rule.evaluated({name: _SAMPLES[kind][at] for name, kind in facts.items()})
+        except CELEvalError as fault:
+            told = _BOTH_FAILED.sub("", str(fault.args))
+            if "overload" in told:
                 raise RuleFault("compares or combines values of different kinds") from None
+            if "match error" in told:
+                raise RuleFault("has a pattern that is none (RE2 syntax)") from None
             continue
+        answered = True
         if not isinstance(answer, _yes_or_no()):
             raise RuleFault("does not answer yes or no")
+    if not answered and not rule.facts:
+        raise RuleFault("has no value")
 
 
 @functools.cache

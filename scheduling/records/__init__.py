@@ -32,6 +32,8 @@ from scheduling.records.work import (
     WorkTypeGroup,
 )
 
+from scheduling.records import planning  # isort: skip - behaviour registers on the records
+
 __all__ = [
     "VEHICLE_FACTS",
     "WEEKDAYS",
@@ -63,4 +65,5 @@ __all__ = [
     "WeeklyShift",
     "WorkType",
     "WorkTypeGroup",
+    "planning",
 ]

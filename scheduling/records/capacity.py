@@ -1,4 +1,4 @@
-"""How much of a centre's time is sold: hours by team, a share for walk-ins, arrivals an advisor, limits of transport."""
+"""How much of a centre's time is sold: hours by team, a share for walk-ins, arrivals of an advisor, transport."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from scheduling.records.resources import CenterId
 from scheduling.records.terms import (
     PLACED,
     PLANNED,
+    EndOfDay,
+    StartOfDay,
     Weekday,
     calendar_triggers,
     minutes,
@@ -39,11 +41,11 @@ CapacityKind = Literal["HOURS_BY_TEAM", "WALK_IN_SHARE", "ARRIVALS_PER_ADVISOR",
     triggers={**PLACED, **calendar_triggers("capacity_rule", "center_id")},
 )
 class CapacityRule(Record, kw_only=True):
-    """One limit on what may be booked at a centre, on some weekdays, from a day until a day (both included).
+    """One limit on what may be booked at a centre: on some weekdays, in some hours, from a day until a day (included).
 
     HOURS_BY_TEAM: `minutes_per_day` of work of a team's technicians (no team: of all). WALK_IN_SHARE: `percent` of the
-    day's shift minutes kept for customers without appointment until `release_minutes` before the work.
-    ARRIVALS_PER_ADVISOR: so many `arrivals` at one start for each advisor on shift. TRANSPORT_LIMIT: so many
+    day's shift minutes kept for customers without appointment until `release_at` of the day `release_days_before` the
+    work. ARRIVALS_PER_ADVISOR: so many `arrivals` at one start for each advisor on shift. TRANSPORT_LIMIT: so many
     appointments `per_day` with that `transport`.
     """
 
@@ -58,7 +60,11 @@ class CapacityRule(Record, kw_only=True):
     per_day: Annotated[int, Meta(ge=0, le=100_000)] | None = None
     weekdays: list[Weekday] = []
     """Empty: all."""
+    start: StartOfDay | None = None
+    end: EndOfDay | None = None
+    """Starts of work from `start` until before `end` count; none: those of the whole day."""
     from_on: Day | None = None
     to_on: Day | None = None
-    release_minutes: Annotated[int, Meta(ge=0, le=43_200)] = 0
-    """How long before the start of the work the share is open to everybody."""
+    release_at: StartOfDay | None = None
+    """Local time from which the share is open to everybody; none: never."""
+    release_days_before: Annotated[int, Meta(ge=0, le=365)] = 0

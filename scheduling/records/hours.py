@@ -9,7 +9,7 @@ from msgspec import Meta
 
 from domain.kit.fields import DefaultsTo, Fixed, Ref, writes
 from domain.kit.record import Record, entity
-from domain.kit.values import Code, Count, Country, Day, Label, TimeZone
+from domain.kit.values import Code, Country, Day, Label, TimeZone
 from scheduling.records.terms import (
     KEPT,
     PLACED,
@@ -126,10 +126,10 @@ class ServiceCenter(Record, kw_only=True):
     transports: list[Transport] = []
     """How customers may come; empty: every way."""
     is_active: bool = True
-    cancel_cutoff_minutes: Annotated[Count, Meta(le=43_200)] = 0
+    cancel_cutoff_minutes: Annotated[int, Meta(ge=0, le=43_200)] = 0
     """Until how long before the start a customer may cancel."""
-    reschedule_cutoff_minutes: Annotated[Count, Meta(le=43_200)] = 0
-    no_show_after_minutes: Annotated[Count, Meta(le=1_440)] = 30
+    reschedule_cutoff_minutes: Annotated[int, Meta(ge=0, le=43_200)] = 0
+    no_show_after_minutes: Annotated[int, Meta(ge=0, le=1_440)] = 30
     """From when after the start an appointment may be marked as no-show."""
     max_holds: Annotated[int, Meta(ge=1, le=50)] = 3
     """How many slots one customer may hold at a time."""

@@ -9,10 +9,11 @@ from msgspec import Meta
 
 from domain.kit.fields import Fixed, Ref, reads, writes
 from domain.kit.record import Record, entity
-from domain.kit.values import Code, Day, Id
+from domain.kit.values import Code, Day, Id, exactly
 from scheduling.records.terms import (
     PLACED,
     PLANNED,
+    START_OF_DAY,
     EndOfDay,
     GridInstant,
     StartOfDay,
@@ -34,11 +35,17 @@ class WeeklyShift(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The last day on which it may begin."""
 
 
-class LocalBreak(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A pause within the shift, local wall clock; times before the shift's start are of the next day."""
+_INSTANT = r"\d{4}-\d\d-\d\dT\d\d:[0-5][05]:00(?:\.0+)?(?:Z|[+-]\d\d:\d\d)"
 
-    start: StartOfDay
-    end: EndOfDay
+
+class LocalBreak(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A pause within the shift, local wall clock; times before the shift's start are of the next day.
+
+    Those of a single shift may be given as instants and are kept as the wall clock of the technician's own centre.
+    """
+
+    start: Annotated[str, exactly(f"{START_OF_DAY}|{_INSTANT}")]
+    end: Annotated[str, exactly(f"{START_OF_DAY}|24:00|{_INSTANT}")]
 
 
 @entity(

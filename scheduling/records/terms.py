@@ -22,10 +22,17 @@ def on_the_grid(value: datetime) -> datetime:
     return value
 
 
-StartOfDay = Annotated[str, exactly("(?:[01][0-9]|2[0-3]):[0-5][05]", "local wall clock, every 5 minutes")]
-EndOfDay = Annotated[str, exactly("(?:[01][0-9]|2[0-3]):[0-5][05]|24:00", "local wall clock; 24:00 is midnight")]
+START_OF_DAY = "(?:[01][0-9]|2[0-3]):[0-5][05]"
+StartOfDay = Annotated[str, exactly(START_OF_DAY, "local wall clock, every 5 minutes")]
+EndOfDay = Annotated[str, exactly(f"{START_OF_DAY}|24:00", "local wall clock; 24:00 is midnight")]
 GridInstant = Annotated[datetime, Meta(tz=True), Checked(in_our_time), Checked(on_the_grid)]
 Level = Annotated[int, Meta(ge=1, le=99)]
+
+
+def minutes_of(time: str) -> int:
+    """Minutes since local midnight of a time of day such as 08:00; 24:00 is 1440."""
+    hour, _, minute = time.partition(":")
+    return int(hour) * 60 + int(minute)
 
 
 def minutes(least: int, most: int) -> Meta:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import msgspec
 
-from domain.kit.db import Connection
+from domain.kit.db import Connection, Database
 from domain.kit.errors import KeyReused, Malformed, RequestInProgress
 
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
@@ -71,3 +73,24 @@ async def keep(connection: Connection, claim: Claim, stored: Stored) -> None:
         stored.headers,
         stored.body,
     )
+
+
+@asynccontextmanager
+async def alone(database: Database, claim: Claim | None) -> AsyncIterator[None]:
+    """The only run under this key: an import is many transactions, so a lock of a session holds its key."""
+    if claim is None:
+        yield
+        return
+    pool = await database.pool("forecourt_guest")
+    name = f"import {claim.caller} {claim.key}"
+    async with pool.acquire(timeout=5) as connection:
+        if not await connection.fetchval("select pg_try_advisory_lock(hashtextextended($1, 1))", name):
+            raise RequestInProgress
+        try:
+            yield
+        finally:
+            try:
+                await connection.execute("select pg_advisory_unlock_all()")
+            except BaseException:
+                connection.terminate()
+                raise

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -14,7 +14,7 @@ from litestar.response import Stream
 
 from domain.kit import feed
 from domain.kit.db import Deed, written
-from domain.kit.errors import Forbidden, Invalid, Malformed, NotFound, RequestInProgress, TooLarge, UnsupportedMediaType
+from domain.kit.errors import Forbidden, Invalid, Malformed, NotFound, TooLarge, UnsupportedMediaType
 from domain.kit.files import Draft
 from domain.kit.policy import keys
 from domain.kit.store import Context
@@ -81,7 +81,7 @@ async def _answered(call: Call, options: ImportOptions, draft: Draft) -> Respons
     if key is not None:
         told = msgspec.json.encode([draft.sha256, options])
         claim = idempotency.claim_of(caller_name(call), f"POST {call.request.scope['path']}", key, told)
-    async with _alone(call, claim):
+    async with idempotency.alone(call.services.database, claim):
         if claim is not None:
             async with transact() as ctx:
                 stored = await idempotency.claimed(ctx.db, claim)
@@ -103,27 +103,6 @@ async def _answered(call: Call, options: ImportOptions, draft: Draft) -> Respons
             if claim is not None:
                 await idempotency.keep(ctx.db, claim, idempotency.Stored(200, headers, body))
     return Response(body, status_code=200, headers=headers, media_type="application/json")
-
-
-@asynccontextmanager
-async def _alone(call: Call, claim: idempotency.Claim | None) -> AsyncIterator[None]:
-    """The only run under this key: an import is many transactions, so a lock of a session holds its key."""
-    if claim is None:
-        yield
-        return
-    pool = await call.services.database.pool("forecourt_guest")
-    name = f"import {claim.caller} {claim.key}"
-    async with pool.acquire(timeout=5) as connection:
-        if not await connection.fetchval("select pg_try_advisory_lock(hashtextextended($1, 1))", name):
-            raise RequestInProgress
-        try:
-            yield
-        finally:
-            try:
-                await connection.execute("select pg_advisory_unlock_all()")
-            except BaseException:
-                connection.terminate()
-                raise
 
 
 async def _pieces(path: Path) -> AsyncIterator[bytes]:

@@ -16,7 +16,8 @@ from service.demo.customer_records import customers, saved_searches, users
 from service.demo.parts import parts
 from service.demo.records import Batch
 from service.demo.stock import BLOCK
-from service.demo.users import CLIENT, PASSWORD
+from service.demo.users import CLIENT, PASSWORD, USERS
+from service.demo.workshops import CARS_A_CENTER, cars, workshops
 from service.demo.world import World
 from service.ops.database import Addresses
 from service.ops.progress import Progress
@@ -93,6 +94,7 @@ async def load_world(world: World, owner: str, progress: Progress, quick_from: i
         if world.vehicles > quick_from and not quick:
             progress.line("Others are connected and must see each vehicle come, which takes three times as long.")
         await _load_stock(connection, world, progress, quick)
+        await _load_workshops(connection, world, progress)
         with progress.step("Gathering statistics"):
             await connection.execute("analyze")
     finally:
@@ -156,6 +158,33 @@ async def _load_stock(connection: Connection, world: World, progress: Progress, 
                 step.advance(len(columns))
         if quick:
             await connection.execute("update app.deployment set epoch = gen_random_uuid(), began_at = now()")
+
+
+async def _load_workshops(connection: Connection, world: World, progress: Progress) -> None:
+    with progress.step("Loading service centers") as step:
+        logins = {user.email: user.login for user in USERS}
+        rows = await connection.fetch('select id::text, email from "user" where email = any($1)', list(logins))
+        users = {logins[email]: id for id, email in rows}
+        for batch in (*workshops(world, users), *cars(world, await _cars_to_drive(connection))):
+            for part in _parts(batch):
+                async with connection.transaction():
+                    step.advance(await _insert(connection, part))
+
+
+async def _cars_to_drive(connection: Connection) -> dict[str, list[str]]:
+    """The first cars that each dealer can lend, demo cars before others; those that a centre has stay first."""
+    rows = await connection.fetch(
+        "select account, array_agg(vehicle order by place) from ("
+        "  select e.dealer_account_id::text as account, e.vehicle_id::text as vehicle,"
+        "         row_number() over (partition by e.dealer_account_id"
+        "                            order by d.id is null, l.id is null, v.condition <> 'DEMO', v.id) as place"
+        "    from stock_entry e join vehicle v on v.id = e.vehicle_id"
+        "    left join demo_vehicle d on d.vehicle_id = v.id left join loaner_vehicle l on l.vehicle_id = v.id"
+        "   where e.left_on is null and e.status = 'IN_STOCK' and e.holds = '{}'"
+        "     and e.dealer_account_id is not null) c where place <= $1 group by account",
+        2 * CARS_A_CENTER,
+    )
+    return dict(rows)
 
 
 async def _has_vehicles(connection: Connection, ids: Any) -> bool:

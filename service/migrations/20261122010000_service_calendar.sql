@@ -130,6 +130,12 @@ begin
       select id, upper(tg_table_name), center_id from new_rows order by id
       on conflict (resource_id) do update set center_id = excluded.center_id
         where r.center_id is distinct from excluded.center_id;
+    if tg_argv[0] = 'technician' and tg_op = 'UPDATE' then -- whoever moves takes their plans along
+      update shift s set account_id = n.account_id from new_rows n
+       where s.technician_id = n.id and s.account_id is distinct from n.account_id;
+      update absence a set center_id = n.center_id from new_rows n
+       where a.resource_id = n.id::text and a.center_id is distinct from n.center_id;
+    end if;
   elsif tg_argv[0] = 'vehicle' then
     if tg_op = 'DELETE' then select array_agg(vehicle_id order by vehicle_id) into more from old_rows;
     else select array_agg(vehicle_id order by vehicle_id) into more from new_rows; end if;
@@ -169,21 +175,56 @@ revoke all on function app.place_vehicle_resources from public;
 create function app.place_in_calendar() returns trigger language plpgsql security definer
   set search_path = public, pg_temp as $$
 declare
-  home uuid; theirs uuid;
+  home uuid; theirs uuid; zone text; begins int; lasts int; pause text;
 begin
   case tg_table_name
-    when 'service_center' then new.account_id := app.dealer_of(new.location_id);
+    when 'service_center' then
+      new.account_id := app.dealer_of(new.location_id);
+      if tg_op = 'UPDATE' then
+        if new.account_id is distinct from old.account_id then
+          perform app.refuse('service_center', 'location_id', 'belongs to another dealer');
+        end if;
+      end if;
     when 'date_override' then
       select account_id into new.account_id from operating_hours where id = new.operating_hours_id;
-    when 'shift' then select account_id into new.account_id from technician where id = new.technician_id;
+    when 'shift' then
+      select t.account_id, c.time_zone into new.account_id, zone from technician t join service_center c on c.id = t.center_id
+       where t.id = new.technician_id;
+      if new.weekly is null and new.breaks::text like '%T%' then
+        select jsonb_agg(jsonb_build_object('start', app.wall_clock(b ->> 'start', zone), 'end', app.wall_clock(b ->> 'end', zone)))
+          into new.breaks from jsonb_array_elements(new.breaks) b;
+      end if;
+      if (new.weekly is null) = (new.start is null) then
+        perform app.refuse('shift', 'start', 'and weekly: one of them is given');
+      elsif (new.start is null) <> (new."end" is null) then
+        perform app.refuse('shift', 'end', 'is given with start, and without it is not');
+      elsif new."end" > new.start + interval '24 hours' then
+        perform app.refuse('shift', 'end', 'lies more than 24 hours after the start');
+      elsif (new.weekly ->> 'to')::date < (new.weekly ->> 'from')::date then
+        perform app.refuse('shift', 'weekly', 'ends before the day from which it is worked');
+      elsif new.weekly is not null and new.breaks::text like '%T%' then
+        perform app.refuse('shift', 'breaks', 'of weekly shifts are times of day');
+      end if;
+      if new.breaks <> '[]' then
+        begins := app.minutes_of(coalesce(new.weekly ->> 'start', app.wall_clock(new.start::text, zone)));
+        lasts := case when new.weekly is null then extract(epoch from new."end" - new.start) / 60
+                      else (app.minutes_of(new.weekly ->> 'end') - begins + 1439) % 1440 + 1 end;
+        select b ->> 'start' into pause
+          from jsonb_array_elements(new.breaks) b,
+               lateral (select (app.minutes_of(b ->> 'start') - begins + 1440) % 1440 as later,
+                               (app.minutes_of(b ->> 'end') - app.minutes_of(b ->> 'start') + 1439) % 1440 + 1 as long) p
+         where later + long > lasts limit 1;
+        if pause is not null then
+          perform app.refuse('shift', 'breaks', format('the one from %s lies outside the shift', pause));
+        end if;
+      end if;
     when 'absence' then
       begin
         select center_id into home from schedule_resource where resource_id = new.resource_id::uuid;
       exception when invalid_text_representation then null;
       end;
       if home is null then
-        raise exception 'no resource %', new.resource_id using errcode = 'check_violation', table = 'absence',
-          constraint = 'absence_resource_id', hint = 'is no technician, bay, equipment or vehicle of a centre';
+        perform app.refuse('absence', 'resource_id', 'is no technician, bay, equipment or vehicle of a centre');
       end if;
       new.center_id := home;
       new.resource_id := new.resource_id::uuid::text;
@@ -193,11 +234,20 @@ begin
   if tg_table_name = 'territory_member' then
     select account_id into theirs from technician where id = new.technician_id;
     if theirs is not null and new.account_id is not null and not app.same_group(theirs, new.account_id) then
-      raise exception 'technician of another dealer group' using errcode = 'check_violation', table = 'territory_member',
-        constraint = 'territory_member_technician_id', hint = 'is no technician of the dealer group';
+      perform app.refuse('territory_member', 'technician_id', 'is no technician of the dealer group');
     end if;
   end if;
+  if tg_table_name in ('shift', 'absence') then
+    if new."end" <= new.start then perform app.refuse(tg_table_name, 'end', 'is not after the start'); end if;
+  end if;
   return new;
+end $$;
+
+-- Refuses a row as a broken check of one of its columns would, and says to the caller why.
+create function app.refuse(of_table text, of_column text, why text) returns void language plpgsql as $$
+begin
+  raise exception '% of % %', of_column, of_table, why using errcode = 'check_violation', table = of_table,
+    constraint = of_table || '_' || of_column, hint = why;
 end $$;
 
 -- At each time a technician has one place of work as PRIMARY.
@@ -208,8 +258,7 @@ begin
   if exists (select from new_rows n join territory_member o on o.technician_id = n.technician_id and o.id <> n.id
               where n.kind = 'PRIMARY' and o.kind = 'PRIMARY'
                 and daterange(n.from_on, n.to_on, '[]') && daterange(o.from_on, o.to_on, '[]')) then
-    raise exception 'two primary centres' using errcode = 'check_violation', table = 'territory_member',
-      constraint = 'territory_member_from_on', hint = 'lies in a time in which another centre is the PRIMARY one';
+    perform app.refuse('territory_member', 'from_on', 'lies in a time in which another centre is the PRIMARY one');
   end if;
   return null;
 end $$;
@@ -219,52 +268,54 @@ end $$;
 create function app.shifts_apart() returns trigger language plpgsql security definer
   set search_path = public, pg_temp as $$
 declare
-  wrong record;
+  technicians uuid[]; wrong text;
 begin
-  perform from technician where id in (select technician_id from new_rows) order by id for no key update;
-  with theirs as materialized (
-    select s.id, s.technician_id, s.start, s."end", s.weekly is not null as is_weekly,
-           array_position('{MONDAY,TUESDAY,WEDNESDAY,THURSDAY,FRIDAY,SATURDAY,SUNDAY}', s.weekly ->> 'day_of_week') as day,
-           app.minutes_of(s.weekly ->> 'start') as from_minute,
-           app.minutes_of(s.weekly ->> 'end')
-             + case when app.minutes_of(s.weekly ->> 'end') <= app.minutes_of(s.weekly ->> 'start') then 1440 else 0 end
-             as to_minute,
-           coalesce((s.weekly ->> 'from')::date, '1900-01-01') as from_on,
-           coalesce((s.weekly ->> 'to')::date, '2199-12-31') as to_on,
-           c.time_zone, s.id in (select id from new_rows) as is_new
-      from shift s join technician t on t.id = s.technician_id join service_center c on c.id = t.center_id
-     where s.technician_id in (select technician_id from new_rows))
-  select a.id, a.is_weekly into wrong from theirs a join theirs b
-      on b.technician_id = a.technician_id and b.id <> a.id and a.is_new
-   where case
-     when not a.is_weekly and not b.is_weekly then a.start < b."end" and b.start < a."end"
-     when a.is_weekly and b.is_weekly then exists (
-       -- the other shift begins so many days later: the days on which both begin, and the times of day, must not meet
-       select from generate_series(-1, 1) apart
-        where (a.day + apart - b.day) % 7 = 0
-          and a.from_minute < apart * 1440 + b.to_minute and apart * 1440 + b.from_minute < a.to_minute
-          and app.first_weekday(greatest(a.from_on, b.from_on - apart), a.day) <= least(a.to_on, b.to_on - apart))
-     else exists (
-       select from (select case when a.is_weekly then a.day else b.day end as day,
-                           case when a.is_weekly then a.from_minute else b.from_minute end as from_minute,
-                           case when a.is_weekly then a.to_minute else b.to_minute end as to_minute,
-                           case when a.is_weekly then a.from_on else b.from_on end as from_on,
-                           case when a.is_weekly then a.to_on else b.to_on end as to_on,
-                           case when a.is_weekly then b.start else a.start end as start,
-                           case when a.is_weekly then b."end" else a."end" end as "end") w,
-              generate_series(-1, 2) later,
-              lateral (select (w.start at time zone a.time_zone)::date + later as on_day) d
-        where extract(isodow from d.on_day) = w.day and d.on_day between w.from_on and w.to_on
-          and (d.on_day + make_interval(mins => w.from_minute)) at time zone a.time_zone < w."end"
-          and (d.on_day + make_interval(mins => w.to_minute)) at time zone a.time_zone > w.start)
-   end limit 1;
-  if wrong.id is not null then
-    raise exception 'shift % overlaps another', wrong.id using errcode = 'check_violation', table = 'shift',
-      constraint = case when wrong.is_weekly then 'shift_weekly' else 'shift_start' end,
-      hint = 'overlaps another shift of the technician';
+  select array_agg(distinct technician_id) into technicians from new_rows;
+  perform from technician where id = any(technicians) order by id for no key update;
+  if exists (
+    select from (select start, max("end") over (partition by technician_id order by start, "end" desc
+                                                rows between unbounded preceding and 1 preceding) as before
+                   from shift where technician_id = any(technicians) and weekly is null) s
+     where start < before) then
+    wrong := 'start';
+  elsif exists (select from shift where technician_id = any(technicians) and weekly is not null) then
+    with weeks as materialized (
+      select s.id, s.technician_id, c.time_zone, s.id in (select id from new_rows) as is_new,
+             array_position('{MONDAY,TUESDAY,WEDNESDAY,THURSDAY,FRIDAY,SATURDAY,SUNDAY}', weekly ->> 'day_of_week') as day,
+             app.minutes_of(weekly ->> 'start') as begins,
+             app.minutes_of(weekly ->> 'end') + case when app.minutes_of(weekly ->> 'end')
+               <= app.minutes_of(weekly ->> 'start') then 1440 else 0 end as ends,
+             coalesce((weekly ->> 'from')::date, '1900-01-01') as from_on,
+             coalesce((weekly ->> 'to')::date, '2199-12-31') as to_on
+        from shift s join technician t on t.id = s.technician_id join service_center c on c.id = t.center_id
+       where s.technician_id = any(technicians) and s.weekly is not null),
+    found as (
+      -- one begins so many days after the other: the days on which both begin, and the times of day, must not meet
+      select 'weekly' as what
+        from weeks w join weeks o on o.technician_id = w.technician_id and o.id <> w.id, generate_series(-1, 1) apart
+       where w.is_new and (w.day + apart - o.day) % 7 = 0
+         and w.begins < apart * 1440 + o.ends and apart * 1440 + o.begins < w.ends
+         and app.first_weekday(greatest(w.from_on, o.from_on - apart), w.day) <= least(w.to_on, o.to_on - apart)
+      union all
+      select case when w.is_new then 'weekly' else 'start' end
+        from weeks w join shift s on s.technician_id = w.technician_id and s.weekly is null
+                                 and (w.is_new or s.id in (select id from new_rows)),
+             generate_series(-1, 2) later,
+             lateral (select (s.start at time zone w.time_zone)::date + later as on_day) d
+       where extract(isodow from d.on_day) = w.day and d.on_day between w.from_on and w.to_on
+         and (d.on_day + make_interval(mins => w.begins)) at time zone w.time_zone < s."end"
+         and (d.on_day + make_interval(mins => w.ends)) at time zone w.time_zone > s.start)
+    select what into wrong from found limit 1;
+  end if;
+  if wrong is not null then
+    perform app.refuse('shift', wrong, 'overlaps another shift of the technician');
   end if;
   return null;
 end $$;
+
+-- A time of day as it is, an instant as the time of day in a zone.
+create function app.wall_clock(told text, zone text) returns text language sql stable strict
+  as $$ select case when told like '%-%' then to_char(told::timestamptz at time zone zone, 'HH24:MI') else told end $$;
 
 -- Minutes since local midnight of a time of day, 24:00 being 1440.
 create function app.minutes_of(text) returns int language sql immutable strict parallel safe
@@ -425,9 +476,12 @@ create table capacity_rule (
   arrivals bigint,
   per_day bigint,
   weekdays text[] not null default '{}',
+  start text,
+  "end" text,
   from_on date,
   to_on date,
-  release_minutes bigint not null default 0
+  release_at text,
+  release_days_before bigint not null default 0
 );
 create table shift (
   id uuid primary key,
@@ -936,5 +990,5 @@ create trigger work_type_group_name_gone after delete on work_type_group for eac
 -- migrate:down
 drop table capacity_rule, absence, shift, demo_vehicle, loaner_vehicle, equipment, bay, territory_member, technician, holiday,
   date_override, service_center, operating_hours, work_type, work_type_group, schedule_resource, center_calendar;
-drop function app.calendar_changed, app.place_vehicle_resources, app.place_in_calendar, app.one_primary, app.shifts_apart,
-  app.minutes_of, app.first_weekday, app.centers_of, app.raise_calendars, app.resource_no;
+drop function app.calendar_changed, app.place_vehicle_resources, app.place_in_calendar, app.refuse, app.one_primary,
+  app.shifts_apart, app.wall_clock, app.minutes_of, app.first_weekday, app.centers_of, app.raise_calendars, app.resource_no;

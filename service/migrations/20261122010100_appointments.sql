@@ -24,7 +24,6 @@ create table live_reservation (
 create index live_reservation_check_idx on live_reservation (resource_no, from_cell);
 create index live_reservation_appointment_idx on live_reservation (appointment_id);
 create index live_reservation_held_idx on live_reservation (held_until) where held_until is not null;
-create index live_reservation_past_idx on live_reservation (to_cell);
 
 -- What an appointment takes of the counted capacities of its centre, and the sum of all.
 create table live_capacity (
@@ -107,12 +106,12 @@ begin
   perform set_config('app.actor', 'clock', true), set_config('app.command', 'expire', true);
   if ended is not null then
     return query select * from app.let_go(ended, false);
-    update appointment set status = 'EXPIRED', ended_at = moment, proposal = null, proposed_until = null
+    update appointment set status = 'EXPIRED', ended_at = moment, proposal = null, proposed = null, proposed_until = null
      where id = any(ended);
   end if;
   if lapsed is not null then
     return query select * from app.let_go(lapsed, true);
-    update appointment set proposal = null, proposed_until = null where id = any(lapsed);
+    update appointment set proposal = null, proposed = null, proposed_until = null where id = any(lapsed);
   end if;
   perform set_config('app.actor', coalesce(doer, ''), true), set_config('app.command', coalesce(command, ''), true);
 end $$;
@@ -144,18 +143,18 @@ end $$;
 -- appointments (the own, and those that have expired) by id; counters by key. Whoever locks the row of an appointment
 -- first takes no resource afterwards.
 --
--- Answers one row RESERVED with the time until which it is held, or rows with what stands against it: RESOURCE (place: in
--- the list; hit: the appointment that has it), COUNTER (place), CALENDAR (newer than seen), CHANGED (the own row), HOLDS.
+-- Answers `what`: RESERVED, with the time until which it is held, or what stands against it. RESOURCE: `places` in the list
+-- and whose (`hits`); COUNTER: `places` in that list; CALENDAR: it is newer than seen; CHANGED: the own row; HOLDS.
 create function app.reserve(
   of_appointment uuid, how text, expected bigint, at_center uuid, seen_calendar bigint, seen_work bigint,
   nos bigint[], froms int[], tos int[], roles text[], jobs int[],
   counters text[], days date[], amounts int[], caps int[],
-  lasts int default null, keep_until timestamptz default null, holder text default null, most_holds int default null)
-  returns table (what text, place int, hit uuid, until timestamptz) language plpgsql volatile as $$
+  lasts int default null, keep_until timestamptz default null, holder text default null, most_holds int default null,
+  out what text, out places int[], out hits uuid[], out until timestamptz) language plpgsql volatile as $$
 declare
-  against text; places int[]; hits uuid[]; expired uuid[]; moment timestamptz;
   own uuid := case when how <> 'NEW' then of_appointment end;
-  ends timestamptz := keep_until; second boolean := how = 'PROPOSE';
+  is_newer boolean; is_taken boolean; moment timestamptz; expired uuid[]; full_at int;
+  second boolean := how = 'PROPOSE'; counted boolean := cardinality(counters) > 0;
   -- what changes in the counted capacities
   d_centers uuid[]; d_days date[]; d_counters text[]; d_amounts int[];
 begin
@@ -164,47 +163,61 @@ begin
       perform pg_advisory_xact_lock(hashtextextended('holds ' || holder, 0));
       if (select count(*) from appointment
            where held_by = holder and status = 'HELD' and held_until > clock_timestamp()) >= most_holds then
-        against := 'HOLDS';
+        what := 'HOLDS';
         raise sqlstate 'FC409';
       end if;
     end if;
-    perform pg_advisory_xact_lock(ordered.no) from (select distinct w.no from unnest(nos) w (no) order by w.no) ordered;
-    if exists (select from center_calendar where center_id = at_center and version > seen_calendar)
-       or exists (select from center_calendar
-                   where center_id = '00000000-0000-0000-0000-000000000000' and version > seen_work) then
-      against := 'CALENDAR';
-      raise sqlstate 'FC409';
-    end if;
-    select c.places, c.hits into places, hits from app.collisions(own, nos, froms, tos) c;
-    if places is not null or cardinality(counters) > 0 then
+    perform pg_advisory_xact_lock(w.no) from unnest(nos) w (no) order by w.no; -- volatile: called after the sort
+    loop
+      -- Times of one resource do not overlap, so the last that begins before mine ends is the only one to look at.
+      select exists (select from center_calendar where center_id = at_center and version > seen_calendar)
+             or exists (select from center_calendar
+                         where center_id = '00000000-0000-0000-0000-000000000000' and version > seen_work),
+             exists (select from unnest(nos, froms, tos) w (no, from_cell, to_cell),
+                            lateral (select r.to_cell from live_reservation r
+                                      where r.resource_no = w.no and r.from_cell < w.to_cell
+                                        and r.appointment_id is distinct from own
+                                      order by r.from_cell desc limit 1) l
+                      where l.to_cell > w.from_cell)
+        into is_newer, is_taken;
+      if is_newer then
+        what := 'CALENDAR';
+        raise sqlstate 'FC409';
+      end if;
+      exit when moment is not null or not (is_taken or counted);
       moment := clock_timestamp();
       select array_agg(distinct e.id) into expired from (
         select r.appointment_id as id
           from unnest(nos, froms, tos) w (no, from_cell, to_cell) join live_reservation r
                on r.resource_no = w.no and r.from_cell < w.to_cell and r.to_cell > w.from_cell
-         where places is not null and r.held_until <= moment
+         where is_taken and r.held_until <= moment and r.appointment_id is distinct from own
         union all
         select c.appointment_id from unnest(days, counters) w (day, counter) join live_capacity c
                on c.center_id = at_center and c.on_day = w.day and c.counter = w.counter
-         where c.held_until <= moment) e;
-    end if;
-    if own is not null or expired is not null then
+         where c.held_until <= moment and c.appointment_id is distinct from own) e;
+      exit when expired is null;
       perform from appointment a where a.id = own or a.id = any(expired) order by a.id for no key update;
-    end if;
-    if own is not null and not exists (select from appointment a where a.id = own and a.version = expected) then
-      against := 'CHANGED';
-      raise sqlstate 'FC409';
-    end if;
-    if expired is not null then
       select array_agg(g.center), array_agg(g.day), array_agg(g.counter), array_agg(g.amount)
-        into d_centers, d_days, d_counters, d_amounts from app.expire(array_remove(expired, own), moment) g;
-      select c.places, c.hits into places, hits from app.collisions(own, nos, froms, tos) c;
+        into d_centers, d_days, d_counters, d_amounts from app.expire(expired, moment) g;
+    end loop;
+    if own is not null then
+      perform from appointment a where a.id = own and a.version = expected for no key update;
+      if not found then
+        what := 'CHANGED';
+        raise sqlstate 'FC409';
+      end if;
     end if;
-    if places is not null then
-      against := 'RESOURCE';
+    if is_taken then
+      select array_agg(w.place::int order by w.place), array_agg(l.appointment_id order by w.place) into places, hits
+        from unnest(nos, froms, tos) with ordinality w (no, from_cell, to_cell, place),
+             lateral (select r.appointment_id from live_reservation r
+                       where r.resource_no = w.no and r.from_cell < w.to_cell and r.to_cell > w.from_cell
+                         and r.appointment_id is distinct from own
+                       order by r.from_cell desc limit 1) l;
+      what := 'RESOURCE';
       raise sqlstate 'FC409';
     end if;
-    if lasts is not null then ends := clock_timestamp() + make_interval(secs => lasts); end if;
+    until := case when lasts is not null then clock_timestamp() + make_interval(secs => lasts) else keep_until end;
     if own is not null then
       select d_centers || array_agg(g.center), d_days || array_agg(g.day), d_counters || array_agg(g.counter),
              d_amounts || array_agg(g.amount)
@@ -217,61 +230,45 @@ begin
                                                        and c.on_day = w.day and c.counter = w.counter
                         order by w.place);
     end if;
-    if cardinality(counters) > 0 or d_centers is not null then
-      places[1] := app.count_capacity(
+    if counted or d_centers is not null then
+      full_at := app.count_capacity(
         d_centers || array_fill(at_center, array[cardinality(counters)]), d_days || days, d_counters || counters,
         d_amounts || amounts, array_fill(null::int, array[coalesce(cardinality(d_centers), 0)]) || caps);
-      if places[1] is not null then
-        against := 'COUNTER';
-        places[1] := places[1] - coalesce(cardinality(d_centers), 0);
+      if full_at is not null then
+        places := array[full_at - coalesce(cardinality(d_centers), 0)];
+        what := 'COUNTER';
         raise sqlstate 'FC409';
       end if;
       insert into live_capacity (appointment_id, proposed, center_id, on_day, counter, amount, held_until)
-        select of_appointment, second, at_center, w.day, w.counter, sum(w.amount), ends
+        select of_appointment, second, at_center, w.day, w.counter, sum(w.amount), until
           from unnest(days, counters, amounts) w (day, counter, amount) where w.amount > 0 group by w.day, w.counter;
     end if;
     if second then
       insert into live_reservation (resource_no, from_cell, to_cell, appointment_id, role, job, held_until, proposed)
-        select w.no, lower(piece), upper(piece), of_appointment, w.role, w.job, ends, true
+        select w.no, lower(piece), upper(piece), of_appointment, w.role, w.job, until, true
           from unnest(nos, froms, tos, roles, jobs) w (no, from_cell, to_cell, role, job),
                lateral (select coalesce(range_agg(int4range(r.from_cell, r.to_cell)), '{}') as taken
                           from live_reservation r where r.appointment_id = own and r.resource_no = w.no) o,
                unnest(int4multirange(int4range(w.from_cell, w.to_cell)) - o.taken) piece;
     else
       insert into live_reservation (resource_no, from_cell, to_cell, appointment_id, role, job, held_until)
-        select w.no, w.from_cell, w.to_cell, of_appointment, w.role, w.job, ends
+        select w.no, w.from_cell, w.to_cell, of_appointment, w.role, w.job, until
           from unnest(nos, froms, tos, roles, jobs) w (no, from_cell, to_cell, role, job);
     end if;
-    return query select 'RESERVED', null::int, null::uuid, ends;
-    return;
+    what := 'RESERVED';
   exception when sqlstate 'FC409' then null; -- gives back the locks that were taken since
   end;
-  return query
-    select against, c.place, c.hit, null::timestamptz
-      from unnest(coalesce(places, array[null::int]), hits) c (place, hit);
 end $$;
-
--- Which of the wanted times meet one that is taken, and by whom; what the appointment itself has does not count. Times of
--- one resource do not overlap, so the last that begins before mine ends is the only one to look at.
-create function app.collisions(own uuid, nos bigint[], froms int[], tos int[], out places int[], out hits uuid[])
-  language sql stable as $$
-  select array_agg(w.place::int order by w.place), array_agg(l.appointment_id order by w.place)
-    from unnest(nos, froms, tos) with ordinality w (no, from_cell, to_cell, place),
-         lateral (select r.appointment_id, r.to_cell from live_reservation r
-                   where r.resource_no = w.no and r.from_cell < w.to_cell and r.appointment_id is distinct from own
-                   order by r.from_cell desc limit 1) l
-   where l.to_cell > w.from_cell
-$$;
 
 revoke all on function
   app.count_capacity(uuid[], date[], text[], int[], int[]), app.let_go(uuid[], boolean), app.release(uuid[], boolean),
-  app.expire(uuid[], timestamptz), app.tidy_appointments(int), app.collisions(uuid, bigint[], int[], int[]),
+  app.expire(uuid[], timestamptz), app.tidy_appointments(int),
   app.reserve(uuid, text, bigint, uuid, bigint, bigint, bigint[], int[], int[], text[], int[], text[], date[], int[], int[],
               int, timestamptz, text, int)
   from public;
 grant execute on function
   app.count_capacity(uuid[], date[], text[], int[], int[]), app.let_go(uuid[], boolean), app.release(uuid[], boolean),
-  app.expire(uuid[], timestamptz), app.tidy_appointments(int), app.collisions(uuid, bigint[], int[], int[]),
+  app.expire(uuid[], timestamptz), app.tidy_appointments(int),
   app.reserve(uuid, text, bigint, uuid, bigint, bigint, bigint[], int[], int[], text[], int[], text[], date[], int[], int[],
               int, timestamptz, text, int)
   to forecourt_staff;
@@ -453,4 +450,4 @@ create trigger waitlist_entry_name_gone after delete on waitlist_entry for each 
 -- migrate:down
 drop table waitlist_entry, appointment, live_reservation, live_capacity, capacity_use;
 drop sequence appointment_number;
-drop function app.reserve, app.collisions, app.tidy_appointments, app.expire, app.release, app.let_go, app.count_capacity;
+drop function app.reserve, app.tidy_appointments, app.expire, app.release, app.let_go, app.count_capacity;

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import re
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -12,7 +14,7 @@ from domain.kit.ids import new_id
 from domain.kit.record import Entity
 from service.api.routing import Route
 from tests.contract.direct import Answered, Client
-from tests.contract.values import body, sound
+from tests.contract.values import MOMENT, body, sound
 from tests.contract.world import Caller, Place, World
 
 RELATIONS = ("own", "same", "other", "missing")
@@ -83,4 +85,19 @@ async def _body(world: World, route: Route, entity: Entity | None, place: Place)
             told[field.name] = await world.row(known[declared.ref], world.neutral if neutral else place)
         elif field.required:
             told[field.name] = sound(field.type)
-    return told
+    return told | _also(entity) | await world.beside(entity, place)
+
+
+_days = itertools.count(1)
+
+
+def _also(entity: Entity) -> dict[str, Any]:
+    """What rules over several fields ask of a body besides."""
+    day = MOMENT + timedelta(days=next(_days))
+    during = {"start": day.isoformat(), "end": (day + timedelta(hours=8)).isoformat()}
+    return {
+        "date_override": {"closed": True},
+        "shift": during,
+        "absence": during,
+        "capacity_rule": {"minutes_per_day": 480},
+    }.get(entity.name, {})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import asyncpg
@@ -17,14 +18,26 @@ from service.api import table as routes
 from service.ops.database import Addresses
 from tests.contract.values import MOMENT, stored
 
+_LATER = MOMENT + timedelta(hours=8)
 _ALSO: dict[str, dict[str, Any]] = {
     "sharing_rule": {"record_type": "product"},
     "vehicle_claim": {"registration_number": "ABC 123", "vin": "1HGCM82633A004352"},
     "vehicle_reservation": {"deadline_at": MOMENT},
     "vehicle_transfer_order": {"deadline_at": MOMENT},
     "vehicle_stock_transaction": {"to_place": "ON_HAND"},
+    "date_override": {"closed": True},
+    "shift": {"start": MOMENT, "end": _LATER},
+    "absence": {"end": _LATER},
+    "capacity_rule": {"minutes_per_day": 480},
+    "loaner_vehicle": {"is_active": False},
+    "demo_vehicle": {"is_active": False},
+    "appointment": {"end": _LATER, "blocked_to": _LATER, "held_until": _LATER, "held_by": "somebody"},
+    "waitlist_entry": {"latest": _LATER},
+    "lead": {"email": "somebody@example.com"},
 }
 """What behaviour, and rules over several fields, ask of a row besides."""
+_BESIDE = {"absence": ("resource_id", "technician"), "holiday": ("center_id", "service_center")}
+"""References that a row cannot do without, though no field says so."""
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -129,6 +142,7 @@ class World:
                     values[field.name] = field.choices[0] if field.choices else stored(field.annotation, field.kind)
             elif field.default not in (msgspec.NODEFAULT, None):
                 values[field.name] = field.default
+        values |= await self.beside(entity, place)
         if entity.states:
             values[entity.states.field] = "SUCCEEDED" if entity.name == "job" else entity.states.initial
         id = await self.insert(entity.table, **(values | _ALSO.get(entity.name, {})))
@@ -147,6 +161,13 @@ class World:
                 values["account_id"],
             )
         return id
+
+    async def beside(self, entity: Entity, place: Place) -> dict[str, Any]:
+        """Values of the references that are needed besides those declared."""
+        if entity.name not in _BESIDE:
+            return {}
+        field, name = _BESIDE[entity.name]
+        return {field: await self.row(self._entities[name], place)}
 
     async def _reference(self, name: str, place: Place, *, neutral: bool) -> str:
         return await self.row(self._entities[name], self.neutral if neutral else place)

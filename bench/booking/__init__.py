@@ -1,0 +1,1 @@
+"""What does it cost that two bookings can never collide?"""

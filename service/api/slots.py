@@ -1,0 +1,169 @@
+"""Free slots over HTTP: searched by people, and counted in bulk for other systems."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+import msgspec
+from litestar import Response
+
+from domain.kit.errors import CursorInvalid, Invalid, Malformed, Problem, TooLarge, Unavailable, UnsupportedMediaType
+from domain.kit.policy import Principal, keys
+from scheduling.appointments.booking import audience, car_of, owned
+from scheduling.asking import SlotCount, SlotPage, SlotQuery, SlotRequest
+from scheduling.schedule import Schedule
+from service.api import problems
+from service.api.bulk import MOST_JSON_BYTES, NDJSON, Reader, Refused, answered_array
+from service.api.routing import PREFIX, SIGNED_IN, Call, Kind, Route
+from service.api.streaming import LineStream
+from service.auth.principal import authenticate
+from service.ops.deadlines import STREAMED
+from service.scheduling import at_hand
+
+_ASKERS = keys("PARTNER STAFF availability.bulk")
+_TRUSTED_SECONDS = 5.0
+"""A stream goes on so long before the caller's rights are looked at again."""
+_INLINE_CENTERS = 50
+"""A search of more centres takes several milliseconds and runs in a thread."""
+_Facts = Mapping[str, Any]
+_NO_FACTS: _Facts = {}
+
+
+class SlotsRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """Questions; as lines of NDJSON they come without this around them."""
+
+    queries: list[SlotQuery]
+
+
+class SlotsAnswer(msgspec.Struct):
+    """An answer for each question in their order."""
+
+    results: Annotated[
+        list[dict[str, Any]],
+        msgspec.Meta(description="`id, count, first`, or `id, error` for a question that breaks a rule"),
+    ]
+    as_of: str
+
+
+async def _facts(call: Call, principal: Principal, asked: SlotRequest | SlotQuery) -> _Facts:
+    """What rules may ask of the car that a request names; Invalid where the caller may not see it."""
+    if asked.asset_id is None and asked.definition_id is None and asked.vehicle_id is None:
+        return _NO_FACTS
+    async with call.services.context(principal, readonly=True) as ctx:
+        await owned(ctx, asked)
+        async with ctx.elevated():
+            car = await car_of(ctx, asked.kind, asked.asset_id, asked.vehicle_id, asked.definition_id)
+    return car.facts
+
+
+async def _search(call: Call) -> Any:
+    schedule = await at_hand(call.services, call.request.headers.get("x-after-change"))
+    asked: SlotRequest = call.body
+    facts = await _facts(call, call.principal, asked)
+    told = audience(call.principal)
+    centers = asked.near.max_centers if asked.near is not None else len(asked.center_ids)
+    if centers <= _INLINE_CENTERS:
+        return schedule.search(asked, told, facts, caller=call.principal.name)
+    return await asyncio.to_thread(schedule.search, asked, told, facts, caller=call.principal.name)
+
+
+class _Counter:
+    """Answers the questions of one request."""
+
+    def __init__(self, call: Call) -> None:
+        self._call = call
+        self._principal: Principal = call.principal
+        self._trusted_until = time.monotonic() + _TRUSTED_SECONDS
+        self._schedule: Schedule | None = None
+        self._cars: dict[tuple[str | None, ...], _Facts | Problem] = {}
+        self.as_of = ""
+
+    async def prepare(self, questions: Sequence[SlotQuery | Refused], *, streaming: bool) -> None:
+        """Learn the cars that the questions name; look at the caller's rights now and then."""
+        if self._schedule is None:
+            self._schedule = await at_hand(self._call.services, self._call.request.headers.get("x-after-change"))
+            self.as_of = self._schedule.as_of
+        if streaming and time.monotonic() > self._trusted_until:
+            self._principal = await authenticate(self._call.request, self._call.services)
+            if not self._call.route.admits(self._principal):
+                raise self._call.route.refuse(self._principal)
+            self._trusted_until = time.monotonic() + _TRUSTED_SECONDS
+            self._cars.clear()
+        if len(self._cars) > 10_000:
+            self._cars.clear()
+        for one in questions:
+            if isinstance(one, SlotQuery) and _named(one) not in self._cars:
+                try:
+                    self._cars[_named(one)] = await _facts(self._call, self._principal, one)
+                except Invalid as problem:
+                    self._cars[_named(one)] = problem
+
+    def answer(self, questions: Sequence[SlotQuery | Refused]) -> list[SlotCount | Refused]:
+        """An answer for each."""
+        return [self._one(one) if isinstance(one, SlotQuery) else one for one in questions]
+
+    def _one(self, query: SlotQuery) -> SlotCount | Refused:
+        assert self._schedule is not None
+        facts = self._cars[_named(query)]
+        try:
+            if isinstance(facts, Problem):
+                raise facts
+            return self._schedule.count(query, facts)
+        except Problem as problem:
+            return Refused(query.id, problems.body_of(problem))
+
+
+def _named(query: SlotQuery) -> tuple[str | None, ...]:
+    return query.kind, query.asset_id, query.definition_id, query.vehicle_id
+
+
+async def _availability(call: Call) -> Response[bytes]:
+    media = call.request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    reader, counter = Reader(SlotQuery), _Counter(call)
+    if media == NDJSON:
+        return LineStream(reader, counter)
+    if media != "application/json" and not media.endswith("+json"):
+        raise UnsupportedMediaType(f"Send application/json or {NDJSON}")
+    body = bytearray()
+    async for piece in call.request.stream():
+        body += piece
+        if len(body) > MOST_JSON_BYTES:
+            raise TooLarge(f"An array may hold {MOST_JSON_BYTES:,} bytes: send lines of {NDJSON}")
+    told = await answered_array(bytes(body), "queries", reader, counter)
+    return Response(told, status_code=200, headers={"cache-control": "no-store"}, media_type="application/json")
+
+
+ROUTES = [
+    Route(
+        method="POST",
+        path=f"{PREFIX}/slots/search",
+        object="slot",
+        action="search",
+        handler=_search,
+        kind=Kind.FREE,
+        grant=SIGNED_IN,
+        summary="Free slots for some work, by start; of centres without any, why, and what would open one",
+        body=SlotRequest,
+        returns=SlotPage,
+        problems=(Malformed, Invalid, CursorInvalid, Unavailable),
+    ),
+    Route(
+        method="POST",
+        path=f"{PREFIX}/slots/availability",
+        object="slot",
+        action="availability",
+        handler=_availability,
+        kind=Kind.FREE,
+        grant=_ASKERS,
+        summary="How many slots each of many questions has, and the first; streamed as NDJSON",
+        body=SlotsRequest,
+        returns=SlotsAnswer,
+        streams=("application/json", NDJSON),
+        answers=("application/json", NDJSON),
+        problems=(Malformed, Invalid, TooLarge, UnsupportedMediaType, Unavailable),
+        body_limit=STREAMED,
+    ),
+]
