@@ -305,7 +305,7 @@ cdef bint _meet(const Scan* s, Py_ssize_t block, int rows, int clause, uint64_t*
             return s.loops.any(mask)
         if ready is not NULL:
             return s.loops.and_into(mask, ready)
-        if s.loops.count(mask) < ROW_BY_ROW:
+        if s.loops.count(mask) < _row_by_row_below(s, s.q.atom + first):
             return _row_by_row(s, block, s.q.atom + first, mask)
     memset(met, 0, WORDS * 8)
     for at in range(first, last):
@@ -391,6 +391,19 @@ cdef inline bint _wanted(const Atom* atom, uint32_t code) noexcept nogil:
         if atom.codes[i] == code:
             return True
     return False
+
+
+cdef inline int _row_by_row_below(const Scan* s, const Atom* atom) noexcept nogil:
+    """From so many candidates in a block on, looking at each costs more than to find all rows of the atom.
+
+    A row's code in planes is as many lines of memory as there are planes, a code's bitmap is eight.
+    """
+    cdef const CodeView* view
+    if atom.kind == CODES:
+        view = s.shelf.codes[atom.column]
+        if view.bits:
+            return min(<int>(atom.count * 8) // view.bits, <int>ROW_BY_ROW)
+    return ROW_BY_ROW
 
 
 cdef bint _row_by_row(const Scan* s, Py_ssize_t block, const Atom* atom, uint64_t* mask) noexcept nogil:
