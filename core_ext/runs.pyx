@@ -98,7 +98,8 @@ cdef class Runs:
 
 
 def add_classes(
-    list texts not None, dict codes not None, const int32_t[::1] classes not None, int shift, uint64_t[::1] keys not None
+    list texts not None, dict codes not None, const int32_t[::1] classes not None, int shift,
+    uint64_t[::1] keys not None
 ):
     """Adds to each key the class of its text, moved up by `shift` bits; where a text has no code below the number of
     classes, nothing. Returns the places of those texts. ValueError if there is not a key for each text.
