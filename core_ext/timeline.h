@@ -75,6 +75,11 @@ TIMELINE_STEP void timeline_tally(uint64_t *planes, const uint64_t *restrict lin
     for (int64_t i = 0; i < words; i++) planes[i] |= line[i];
 }
 
+/* Has the words fetched that will be read next. */
+static inline void fetch_ahead(const uint64_t *row, int64_t words) {
+    for (int64_t i = 0; i < words; i += 8) __builtin_prefetch(row + i);
+}
+
 /* Sets or clears the cells from `begin` to before `end`, which lie in the row; none if the end is not after it. */
 static inline void put_cells(uint64_t *row, int64_t begin, int64_t end, int value) {
     if (end <= begin) return;

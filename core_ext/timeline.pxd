@@ -12,6 +12,7 @@ cdef extern from "timeline.h":
         void (*tally)(uint64_t* planes, const uint64_t* line, int64_t words, int needed) noexcept nogil
 
     const TimelineLoops* timeline_loops(int level) nogil
+    void fetch_ahead(const uint64_t* row, int64_t words) noexcept nogil
     void put_cells(uint64_t* row, int64_t begin, int64_t end, bint value) noexcept nogil
     bint are_free(const uint64_t* row, int64_t words, int64_t begin, int64_t end) noexcept nogil
 

@@ -11,7 +11,7 @@ from libc.string cimport memset
 
 import numpy as np
 
-from core_ext.timeline cimport TimelineLoops, are_free, loops_in_use, put_cells
+from core_ext.timeline cimport TimelineLoops, are_free, fetch_ahead, loops_in_use, put_cells
 
 from core_ext.timeline import Starts
 
@@ -382,6 +382,8 @@ cdef class Work:
             place += needed * words
         for entry in range(group.count):
             legs = group.entries[entry].legs
+            if entry + 1 < group.count:
+                fetch_ahead(free.rows + group.entries[entry + 1].row * free.words + from_word, words)
             for at in range(group.size):
                 if legs >> at & 1 and _is_first_line(group, legs, at):
                     self._line(

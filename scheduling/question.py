@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -18,7 +18,7 @@ from scheduling.asking import MOST_DAYS, Facts, SlotRequest
 from scheduling.calendar.center import NOTHING, Center, Sheet
 from scheduling.calendar.limits import Limits
 from scheduling.calendar.patterns import CELLS_A_DAY, Bits, Patterns
-from scheduling.calendar.prepared import Line, Prepared, Wish, arrivals, prepare
+from scheduling.calendar.prepared import Line, Prepared, Wish, arrivals, key_of, prepare
 from scheduling.calendar.rows import WorkType
 from scheduling.calendar.work import Need, Work, asked_types, duration, work_of
 from scheduling.calendar.world import Calendar, World
@@ -69,6 +69,12 @@ class Question(msgspec.Struct, frozen=True):
     now: float
     parts_ready: PartsReady
     walk_in: bool
+    horizons: dict[str, int]
+    """The first cell that lies too far ahead, by zone, as far as it has been asked for."""
+    key: int
+    """Stands for the work and the wish."""
+    capped: bool
+    """Whether types of work have limits of their own."""
     counted: bool
     """Whether what is sold already counts; not where an appointment moves, whose own share is in the counts."""
 
@@ -83,8 +89,16 @@ class Question(msgspec.Struct, frozen=True):
 
     def horizon(self, zone: str) -> int:
         """The first cell that lies too far ahead: whole local days count."""
-        ahead = FARTHEST_DAYS if self.work.days_ahead is None else min(self.work.days_ahead, FARTHEST_DAYS)
-        return _end_of_day(zone, local_day(zone, self.present) + timedelta(days=ahead))
+        found = self.horizons.get(zone)
+        if found is None:
+            ahead = FARTHEST_DAYS if self.work.days_ahead is None else min(self.work.days_ahead, FARTHEST_DAYS)
+            on = local_day(zone, self.present) + timedelta(days=ahead)
+            found = self.horizons[zone] = day_bounds(zone, on)[1]
+        return found
+
+    def wishing(self, wish: Wish) -> Question:
+        """The same question with another wish."""
+        return msgspec.structs.replace(self, wish=wish, key=key_of(self.work, wish))
 
     def parts_from(self, center_id: str) -> int:
         """The first cell at which the centre has the parts."""
@@ -122,15 +136,17 @@ class Question(msgspec.Struct, frozen=True):
                 held |= functions
         return next((function for function in sorted(self.work.functions) if function not in held), None)
 
+    def accepted(self, center: Center) -> bool:
+        """Whether the centre does this work for this vehicle, and takes customers who come so."""
+        row = center.row
+        return (not row.franchises or self.authorised(center) is None) and (
+            not row.transports or self.takes_transport(center)
+        )
+
     def takes_transport(self, center: Center) -> bool:
         """Whether customers may come to the centre so."""
         transports = center.row.transports
         return self.work.kind == "TEST_DRIVE" or not transports or self.wish.transport in transports
-
-
-@lru_cache(maxsize=4096)
-def _end_of_day(zone: str, on: date) -> int:
-    return day_bounds(zone, on)[1]
 
 
 @lru_cache(maxsize=4096)
@@ -215,6 +231,9 @@ def question(
         now=present,
         parts_ready=parts_ready or {},
         walk_in=walk_in,
+        horizons={},
+        key=key_of(work, wish),
+        capped=any(one.per_day is not None or one.per_slot is not None for one in work.types),
         counted=counted,
     )
 
@@ -278,20 +297,20 @@ def _free(world: World, patterns: Patterns, no: int, moving: str | None) -> Bits
 class AtCenter:
     """A question at one centre: which starts the calendar allows, and who could do them."""
 
-    __slots__ = ("_closed", "center", "first", "free", "last", "limits", "prepared", "question", "sheet")
+    __slots__ = ("_closed", "center", "first", "free", "last", "limits", "narrowed", "prepared", "question", "sheet")
 
     def __init__(self, question: Question, center: Center) -> None:
         self.question = question
         self.center = center
         self.sheet = question.sheet(center)
-        self.prepared: Prepared = prepare(center, self.sheet, question.work, question.wish)
+        self.prepared = prepare(center, self.sheet, question.key, question.work, question.wish)
         self.free = self.sheet.free
         if question.outside is not None:
             self.free = np.ascontiguousarray(np.vstack([self.free, question.outside]))
         self.first = max(question.first, question.parts_from(center.id)) if question.parts_ready else question.first
         self.last = min(question.last, question.horizon(center.row.zone))
         self.limits: Limits | None = None
-        if center.row.rules or center.row.hours.most or center.row.hours.most_on or _capped(question.work):
+        if question.capped or center.limited:
             limits = Limits(
                 center,
                 question.work,
@@ -303,14 +322,10 @@ class AtCenter:
             self.limits = limits if limits.any else None
         self._closed: dict[frozenset[str], Prepared] = {}
 
-    @property
-    def narrowed(self) -> bool:
-        """Whether not every start that the kernel finds in the question's window may be had."""
-        return (
-            (self.limits is not None and self.question.counted)
-            or self.first > self.question.first
-            or self.last < self.question.last
+        self.narrowed = (
+            (self.limits is not None and question.counted) or self.first > question.first or self.last < question.last
         )
+        """Whether not every start that the kernel finds in the question's window may be had."""
 
     def closed_teams(self, start: int) -> frozenset[str]:
         """The teams whose hours of the day are sold."""
@@ -329,7 +344,8 @@ class AtCenter:
         found = self._closed.get(teams)
         if found is None:
             wish = msgspec.structs.replace(self.question.wish, closed_teams=teams)
-            found = self._closed[teams] = prepare(self.center, self.sheet, self.question.work, wish)
+            work = self.question.work
+            found = self._closed[teams] = prepare(self.center, self.sheet, key_of(work, wish), work, wish)
         return found
 
     def line(self, start: int) -> Line | None:
@@ -401,7 +417,3 @@ class AtCenter:
             if self.question.meets(line):
                 found += kernels.starts(self.free, line.kernel, self.first, max(self.last, self.first)).tolist()
         return [start for start in found if self.allows(start)] if self.narrowed else found
-
-
-def _capped(work: Work) -> bool:
-    return any(one.per_day is not None or one.per_slot is not None for one in work.types)

@@ -13,8 +13,9 @@ import numpy as np
 
 from core_ext import timeline
 from core_ext import work as kernels
-from scheduling.asking import Audience, Change, Closed, Reason, ReasonCode
+from scheduling.asking import Audience, Change, Closed, Counter, Reason, ReasonCode
 from scheduling.calendar.center import NOTHING, Center
+from scheduling.calendar.limits import Limits
 from scheduling.calendar.patterns import CELLS_A_DAY, Bits, closed_days
 from scheduling.calendar.prepared import PEOPLE, Wish, offered, suits
 from scheduling.calendar.rows import Resource
@@ -69,25 +70,67 @@ def against(at: AtCenter, start: int) -> list[list[Cause]]:
     found = list(_standing(at))
     if found:
         return found
-    found += _of_the_time(at, start)
+    untimely = list(_of_the_time(at, start))
+    found += untimely
     limits = at.limits
     if limits is not None and at.question.counted:
-        for one in limits.full(start):
-            code: ReasonCode = "TRANSPORT_LIMIT" if one.counter.startswith("TRANSPORT:") else "CAP_REACHED"
-            cap = one.cap - limits.left(one) + one.amount
-            change = Change(kind="CAP", counter=one.counter, on=one.on_day, cap=cap)
-            found.append([Cause(code, f"{one.counter} of {one.on_day} has reached {one.cap}", change, 1)])
+        found += [[_full(limits, one)] for one in limits.full(start)]
     end = _end(at, start)
     if end is None:
         found.append([Cause("TOO_LONG_FOR_ANY_SHIFT", "The work is longer than anybody's shifts in these weeks")])
         return found
-    short = [each for need in at.prepared.needs if (each := _lacking(at, need, start, end))]
-    found += short
-    if not found and not at.who(start):
-        role = at.question.work.main.role
-        change = Change(kind="RESOURCE", role=role)
-        found.append([Cause("TECHNICIAN_BUSY", "The same people are needed for several things", change, 1e6)])
+    short = [(need, each) for need in at.prepared.needs if (each := _lacking(at, need, start, end))]
+    if len(short) == 1 and not found:
+        need, causes = short[0]
+        span = at.span(need, start, end)
+        return [[each if _opens(at, each, need, span, start) else _without_change(each) for each in causes]]
+    found += [causes for _, causes in short]
+    if not short and not untimely and not at.who(start):
+        found.append(_shared(at, start))
     return found
+
+
+def _full(limits: Limits, one: Counter) -> Cause:
+    code: ReasonCode = "TRANSPORT_LIMIT" if one.counter.startswith("TRANSPORT:") else "CAP_REACHED"
+    cap = one.cap - limits.left(one) + one.amount
+    change = Change(kind="CAP", counter=one.counter, on=one.on_day, cap=cap)
+    return Cause(code, f"{one.counter} of {one.on_day} has reached {one.cap}", change, 1)
+
+
+def _without_change(cause: Cause) -> Cause:
+    return Cause(cause.code, cause.detail, None, cause.size)
+
+
+def _shared(at: AtCenter, start: int) -> list[Cause]:
+    """Why nobody is left where there is somebody for each need: hours that are sold, or the same people."""
+    limits = at.limits
+    if limits is not None:
+        closed = at.closed_teams(start)
+        sold = [one for team in sorted(closed) for one in limits.full(start, team)]
+        if sold:
+            return [_full(limits, one) for one in sold]
+    change = Change(kind="RESOURCE", role=at.question.work.main.role)
+    return [Cause("TECHNICIAN_BUSY", "The same people are needed for several things", change, 1e6)]
+
+
+def _opens(at: AtCenter, cause: Cause, need: Need, span: tuple[int, int], start: int) -> bool:
+    """Whether the change of a cause opens the start: those who are wanted for several things may be wanted there."""
+    change = cause.change
+    if change is None or at.prepared.apart:
+        return True
+    if change.kind == "RESOURCE":
+        return sum(one.role in PEOPLE for one in at.prepared.needs) <= 2
+    row, one = next((i, one) for i, one in enumerate(at.center.resources) if one.id == change.resource_id)
+    if change.kind == "SKILL":
+        wish, main = at.question.wish, at.question.work.main
+        others = [other for other in at.prepared.needs if other is not need and suits(one, other, wish, main)]
+        return not any(all(_skilled(one, *skill) for skill in other.skills) for other in others)
+    line = at.line(start)
+    if line is None:
+        return False
+    free = at.free.copy()
+    timeline.fill(free, row, np.array([span], np.int32), at.question.patterns.first, True)
+    return len(kernels.starts(free, line.kernel, start, start + 1)) == 1
 
 
 def _standing(at: AtCenter) -> Iterator[list[Cause]]:
@@ -212,7 +255,7 @@ def _lacking(at: AtCenter, need: Need, start: int, end: int) -> list[Cause]:
     for each in obstacles:
         if len(each) == 1:
             cause = each[0]
-            found.append(cause if lone else Cause(cause.code, cause.detail, None, cause.size))
+            found.append(cause if lone else _without_change(cause))
         elif each:
             worst = max(each, key=lambda cause: cause.size)
             found.append(Cause(worst.code, worst.detail, None, 1e8))
@@ -244,7 +287,10 @@ def _obstacles(at: AtCenter, one: Resource, need: Need, span: tuple[int, int], e
     wanted = [cell for cell in range(begin, until) if not paced or _bit(at.sheet.opening, cell - patterns.first)]
     there = [cell for cell in wanted if _bit(duty, cell - patterns.first)]
     off = [] if paced else sorted(set(wanted) - set(there))
-    if off:
+    member = any(first <= begin and until <= last for first, last in at.center.membership(one))
+    if not member:
+        causes.append(Cause("NO_SHIFT", "Not of this centre then", None, 1e8))
+    elif off:
         change = Change(
             kind="SHIFT",
             resource_id=one.id,
@@ -312,7 +358,7 @@ def other_way(question: Question, center: Center, around: tuple[int, int]) -> Ch
     wish = question.wish
     if wish.technician is not None and not wish.closed_teams:
         open_wish: Wish = msgspec.structs.replace(wish, technician=None)
-        anybody = msgspec.structs.replace(question, wish=open_wish, first=around[0], last=around[1])
+        anybody = msgspec.structs.replace(question.wishing(open_wish), first=around[0], last=around[1])
         if around[1] > around[0] and AtCenter(anybody, center).starts():
             return Change(kind="TECHNICIAN")
     start = next_start(question, center, around)

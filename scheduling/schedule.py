@@ -27,7 +27,7 @@ from scheduling.calendar.world import DAYS_AHEAD, Calendar, World
 from scheduling.options import alternatives, option
 from scheduling.question import PartsReady, question
 from scheduling.reasons import unavailable
-from scheduling.search import Found, centers_of, slot
+from scheduling.search import Found, centers_of, slots
 
 _ABOUT = "slots"
 
@@ -111,7 +111,7 @@ class Schedule:
         centers = centers_of(asked.world, request)
         found = Found(asked, centers)
         page = found.page(request.limit + 1, after)
-        slots = [slot(start, place) for start, place in page[: request.limit]]
+        told = slots(page[: request.limit])
         cursor: str | None = None
         if len(page) > request.limit:
             start, place = page[request.limit - 1]
@@ -120,7 +120,7 @@ class Schedule:
         if after is None:
             none = [place.center for place, count in zip(found.places, found.counts(), strict=True) if not count]
             closed = unavailable(asked, sorted((*found.refused, *none), key=lambda one: one.id), audience)
-        return SlotPage(slots, cursor, closed)
+        return SlotPage(told, cursor, closed)
 
     def count(self, query: SlotQuery, facts: Facts | None = None) -> SlotCount:
         """How many starts a question has and which is the first; Invalid names the field that is at fault."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from functools import lru_cache
+from itertools import compress
 from typing import Any
 
 import numpy as np
@@ -17,6 +19,9 @@ from scheduling.hours import instant_of
 from scheduling.question import AtCenter, Question
 
 _VEHICLES = ("LOANER", "DEMO_VEHICLE")
+_MOST_WORDS = 64
+"""Starts of a page that lie further apart are told one by one."""
+_instant = lru_cache(maxsize=1 << 16)(instant_of)
 Place = tuple[int, str]
 """A start cell and a centre: where a page ended."""
 
@@ -27,13 +32,13 @@ def centers_of(world: World, request: SlotRequest) -> list[Center]:
         raise Invalid.at("/center_ids", "give either center_ids or near")
     if request.near is not None:
         near = request.near
-        ids: Iterable[str] = world.nearest(near.latitude, near.longitude, near.max_centers, near.radius_km)
+        ids = world.around(near.latitude, near.longitude, near.max_centers, near.radius_km)
     else:
-        ids = dict.fromkeys(id.lower() for id in request.center_ids)
+        ids = sorted({id.lower() for id in request.center_ids})
         for i, id in enumerate(request.center_ids):
             if id.lower() not in world.centers:
                 raise Invalid.at(f"/center_ids/{i}", "there is no such service centre")
-    return [world.centers[id] for id in sorted(ids)]
+    return [world.centers[id] for id in ids]
 
 
 class Found:
@@ -47,7 +52,7 @@ class Found:
         lines: list[tuple[int, Line]] = []
         fits = question.applies() is None
         for center in centers:
-            if not fits or question.authorised(center) is not None or not question.takes_transport(center):
+            if not fits or not question.accepted(center):
                 self.refused.append(center)
                 continue
             place = AtCenter(question, center)
@@ -95,6 +100,80 @@ class Found:
         return None
 
 
+def slots(page: Sequence[tuple[int, AtCenter]]) -> list[Slot]:
+    """Free starts of one question as they are told, in their order."""
+    if not page:
+        return []
+    question = page[0][1].question
+    together = {id(place): place for _, place in page if _is_plain(place)}
+    named = _named(question, list(together.values()), [start for start, place in page if id(place) in together])
+    if named is None:
+        return [slot(start, place) for start, place in page]
+    told, cells = [], question.work.cells
+    for start, place in page:
+        found = named.get((start, id(place)))
+        if found is None:
+            told.append(slot(start, place))
+        else:
+            row = place.center.row
+            told.append(Slot(row.id, _instant(start, row.zone), _instant(start + cells, row.zone), *found))
+    return told
+
+
+def _is_plain(place: AtCenter) -> bool:
+    """Whether whoever is free for the main work or the car may have it, all the time and at every start."""
+    prepared = place.prepared
+    return (
+        prepared.apart
+        and place.limits is None
+        and place.question.outside is None
+        and len(prepared.lines) == 1
+        and not any(need.at_arrival and need.role in _VEHICLES for need in prepared.needs)
+    )
+
+
+def _named(
+    question: Question, places: Sequence[AtCenter], starts: Sequence[int]
+) -> dict[tuple[int, int], tuple[list[str], list[str]]] | None:
+    """Who could do the main work and which vehicles are free, by start and place, worked out for all at once.
+
+    None where there are none of these places, or the starts lie too far apart for that.
+    """
+    if not places:
+        return None
+    unique = sorted(set(starts))
+    told: list[list[list[list[str]]]] = []
+    for roles in (PEOPLE, _VEHICLES):
+        at = next((i for i, need in enumerate(places[0].prepared.needs) if need.role in roles), None)
+        if at is None:
+            told.append([])
+            continue
+        need = places[0].prepared.needs[at]
+        begins = np.array(unique, np.int64) + (need.offset - question.patterns.first)
+        first, last = int(begins[0]) >> 6, (int(begins[-1]) + need.length - 1 >> 6) + 1
+        if last - first > _MOST_WORDS:
+            return None
+        rows = [place.prepared.lines[0].kernel.legs[at].rows for place in places]
+        words = np.concatenate([place.free[mine, first:last] for place, mine in zip(places, rows, strict=True)])
+        sums = np.zeros((len(words), (last - first) * 64 + 1), np.int32)
+        np.cumsum(np.unpackbits(words.view(np.uint8), axis=1, bitorder="little"), axis=1, out=sums[:, 1:])
+        begins -= first * 64
+        free = (sums[:, begins + need.length] - sums[:, begins] == need.length).T.tolist()
+        ids, end = [], 0
+        for place, mine in zip(places, rows, strict=True):
+            resources, begin = place.center.resources, end
+            end += len(mine)
+            own = [resources[row].id for row in mine.tolist()]
+            ids.append([list(compress(own, line[begin:end])) for line in free])
+        told.append(ids)
+    people, vehicles = told
+    return {
+        (start, id(place)): (people[at][i] if people else [], vehicles[at][i] if vehicles else [])
+        for at, place in enumerate(places)
+        for i, start in enumerate(unique)
+    }
+
+
 def slot(start: int, place: AtCenter) -> Slot:
     """A free start as it is told."""
     question, center = place.question, place.center
@@ -109,4 +188,4 @@ def slot(start: int, place: AtCenter) -> Slot:
             vehicles = [named] if question.outside is not None else [resources[row].id for row in rows]
     zone = center.row.zone
     end = place.end(start) if question.work.splittable else start + question.work.cells
-    return Slot(center.id, instant_of(start, zone), instant_of(end, zone), people, vehicles)
+    return Slot(center.id, _instant(start, zone), _instant(end, zone), people, vehicles)

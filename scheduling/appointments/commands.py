@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from domain.kit.errors import CommandNotAllowed, Forbidden, Invalid, NotFound, SlotTaken
+from domain.kit.record import Command
 from domain.kit.store import Context
 from domain.kit.values import Id, Instant
 from scheduling.appointment_records import Appointment, Place, Proposal, Reason, Reservation
@@ -327,6 +328,13 @@ async def no_show(ctx: Context, seen: Appointment) -> Appointment:
             raise _not_now(mine.status, f"Customers are waited for until {until.isoformat()}")
         await ctx.db.execute("select app.release($1::uuid[])", [mine.id])
         return await ctx.update(mine, status="NO_SHOW", **_ended(ctx))
+
+
+Appointment.entity.add(
+    msgspec.structs.replace(
+        Command.of(Appointment.entity, "expire", None, help="The time of a hold or proposal is over."), by=frozenset()
+    )
+)  # given by the clock alone, in app.expire: whoever follows events knows it by this name
 
 
 def _ended(ctx: Context) -> dict[str, Any]:

@@ -229,13 +229,22 @@ async def _asked(schedule: Schedule, wish: Wish, without: frozenset[int], moving
             walk_in=wish.is_walk_in,
         )
 
+    before = _state(schedule, wish)
     found = ask()
     if isinstance(found, Refused):
         await schedule.caught_up()
-        found = ask()
+        if any(now is not then for now, then in zip(_state(schedule, wish), before, strict=True)):
+            found = ask()
     if isinstance(found, Refused):
         raise refusal(schedule, wish, found.reasons)
     return found
+
+
+def _state(schedule: Schedule, wish: Wish) -> tuple[object, ...]:
+    """What an answer depends on: states of the calendar are replaced, never changed."""
+    world = schedule.world
+    of_vehicles = world.outside if wish.request.vehicle_id is not None else None
+    return world.centers.get(wish.center_id), world.work, of_vehicles
 
 
 def refusal(schedule: Schedule, wish: Wish, reasons: list[Reason]) -> Invalid | SlotTaken:

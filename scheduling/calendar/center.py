@@ -43,7 +43,7 @@ class Sheet:
 class Center:
     """A centre as one state of the database has it; a change makes another Center: no reader sees half of one."""
 
-    __slots__ = ("_sheet", "busy", "resources", "row", "rows", "used")
+    __slots__ = ("_sheet", "busy", "limited", "resources", "row", "rows", "used")
 
     def __init__(
         self,
@@ -58,6 +58,8 @@ class Center:
         self.rows = {one.no: i for i, one in enumerate(self.resources)}
         self.busy: Mapping[int, tuple[Busy, ...]] = busy or {}
         self.used: Mapping[tuple[date, str], int] = used or {}
+        self.limited = bool(row.rules or row.hours.most or row.hours.most_on)
+        """Whether anything that is sold here is counted."""
         self._sheet: Sheet | None = None
 
     @property
@@ -127,7 +129,7 @@ class Center:
     ) -> Center:
         """This centre after some of its resources' reservations (all of each) and its counts have changed."""
         other = Center.__new__(Center)
-        other.row, other.resources, other.rows = self.row, self.resources, self.rows
+        other.row, other.resources, other.rows, other.limited = self.row, self.resources, self.rows, self.limited
         mine = {no: busy for no, busy in changed.items() if no in self.rows}
         other.busy = {**self.busy, **mine} if mine else self.busy
         other.used = self.used if used is None else used

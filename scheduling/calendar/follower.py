@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -44,6 +45,22 @@ BUSY_SECONDS, IDLE_SECONDS, BUSY_FOR_SECONDS = 0.02, 0.1, 2.0
 FAULTS = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 
 
+@contextlib.contextmanager
+def _uncollected() -> Iterator[None]:
+    """Millions of rows that all stay: looking for cycles among them doubles the time that loading takes, and later
+    would stop everybody for a second now and then.
+    """
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+        gc.collect(0)
+        gc.freeze()
+    finally:
+        if enabled:
+            gc.enable()
+
+
 class ScheduleFollower:
     """Loads the calendar in one snapshot and applies what is committed afterwards."""
 
@@ -70,6 +87,11 @@ class ScheduleFollower:
 
     async def load(self) -> None:
         """Read everything in one snapshot and go on from there."""
+        with _uncollected():
+            await self._load()
+        self.ready = True
+
+    async def _load(self) -> None:
         started = time.monotonic()
         async with self.database.reading() as connection:
             mark = await feed.begin(connection)
@@ -86,7 +108,6 @@ class ScheduleFollower:
             self.calendar.load, rows, resources, reserved, used, work, version, self.now().timestamp()
         )
         await self._move(mark)
-        self.ready = True
         seconds = round(time.monotonic() - started, 2)
         log.info("calendar loaded", centers=len(rows), resources=len(resources), seconds=seconds)
 

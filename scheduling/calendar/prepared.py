@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import itertools
+from collections.abc import Hashable, Iterable, Sequence
 from datetime import date
 from itertools import pairwise
 
@@ -28,6 +29,9 @@ _KINDS = {
     "DEMO_VEHICLE": "VEHICLE",
 }
 _CARS = ("LOANER", "DEMO_VEHICLE")
+_MOST_KEYS, _MOST_PREPARED = 4096, 64
+_KEYS: dict[Hashable, int] = {}
+_NUMBERS = itertools.count(1)
 PEOPLE = ("TECHNICIAN", "ADVISOR", "SALESPERSON")
 
 
@@ -62,6 +66,8 @@ class Prepared(msgspec.Struct, frozen=True):
 
     needs: tuple[Need, ...]
     lines: tuple[Line, ...]
+    apart: bool = False
+    """Nobody could take two of its places: whoever is free for one may have it."""
 
 
 def needs_of(work: Work, transport: Transport) -> tuple[Need, ...]:
@@ -128,12 +134,22 @@ def offered(sheet: Sheet, zone: str, interval: int, transport: Transport) -> Bit
     return patterns.shared(("offered", zone, interval, transport == "WAIT", id(visiting)), visiting, make)
 
 
-def prepare(center: Center, sheet: Sheet, work: Work, wish: Wish) -> Prepared:
-    """The work at this centre over the stretch of the sheet; kept with it unless a car from outside is named."""
+def key_of(work: Work, wish: Wish) -> int:
+    """A number for this work and wish, quicker to look up than they are; never given to others."""
     key = (work.key, wish)
+    found = _KEYS.get(key)
+    if found is None:
+        if len(_KEYS) >= _MOST_KEYS:
+            _KEYS.clear()
+        found = _KEYS[key] = next(_NUMBERS)
+    return found
+
+
+def prepare(center: Center, sheet: Sheet, key: int, work: Work, wish: Wish) -> Prepared:
+    """The work at this centre over the stretch of the sheet, kept with it; `key` is that of work and wish."""
     found: Prepared | None = sheet.prepared.get(key)
     if found is None:
-        if len(sheet.prepared) >= 64:
+        if len(sheet.prepared) >= _MOST_PREPARED:
             sheet.prepared.clear()
         found = sheet.prepared[key] = _prepared(center, sheet, work, wish)
     return found
@@ -167,7 +183,9 @@ def _prepared(center: Center, sheet: Sheet, work: Work, wish: Wish) -> Prepared:
             bits = offers if len(edges) == 2 else offers & patterns.row(np.array([[low, high]], np.int32))
             kernel = kernels.Work(legs, work.cells, bits, sheet.opening, patterns.first, splittable=work.splittable)
             lines.append(Line(low, high, kernel))
-    return Prepared(needs, tuple(lines))
+    everybody = [row for dated in who for row, _ in dated]
+    apart = not work.splittable and len(everybody) == len(set(everybody))
+    return Prepared(needs, tuple(lines), apart)
 
 
 def _legs(

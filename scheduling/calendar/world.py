@@ -51,15 +51,27 @@ class World:
         self._points = points
 
     def points(self) -> tuple[list[str], NDArray[np.float64], NDArray[np.float64]]:
-        """The ids of centres that have a point, and latitudes and longitudes in radians."""
+        """The ids of centres that have a point, in order, and latitudes and longitudes in radians."""
         if self._points is None:
-            placed = [one.row for one in self.centers.values() if one.row.latitude is not None]
+            placed = [self.centers[id].row for id in sorted(self.centers)]
+            placed = [row for row in placed if row.latitude is not None]
             where = np.radians(np.array([(row.latitude, row.longitude) for row in placed], np.float64).reshape(-1, 2))
             self._points = ([row.id for row in placed], where[:, 0].copy(), where[:, 1].copy())
         return self._points
 
     def nearest(self, latitude: float, longitude: float, most: int, radius_km: float | None = None) -> list[str]:
         """The centres nearest to a point by great circle on a sphere, the nearest first; equal ones by id."""
+        ids, half, inside = self._inside(latitude, longitude, most, radius_km)
+        return [ids[i] for i in sorted(inside.tolist(), key=lambda i: (half[i], i))]
+
+    def around(self, latitude: float, longitude: float, most: int, radius_km: float | None = None) -> list[str]:
+        """The same centres by id."""
+        ids, _, inside = self._inside(latitude, longitude, most, radius_km)
+        return [ids[i] for i in np.sort(inside).tolist()]
+
+    def _inside(
+        self, latitude: float, longitude: float, most: int, radius_km: float | None
+    ) -> tuple[list[str], NDArray[np.float64], NDArray[np.intp]]:
         ids, latitudes, longitudes = self.points()
         here, there = np.radians(latitude), np.radians(longitude)
         half = (
@@ -72,9 +84,9 @@ class World:
             inside = np.arange(len(ids))
         if len(inside) > most:
             limit = np.partition(half[inside], most - 1)[most - 1]
-            inside = inside[half[inside] <= limit]
-        ordered = sorted(inside.tolist(), key=lambda i: (half[i], ids[i]))
-        return [ids[i] for i in ordered[:most]]
+            nearer = inside[half[inside] < limit]
+            inside = np.concatenate([nearer, inside[half[inside] == limit][: most - len(nearer)]])
+        return ids, half, inside
 
 
 def horizon(today: date, days: int = DAYS_AHEAD) -> Patterns:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from itertools import islice
 from pathlib import Path
@@ -106,14 +106,19 @@ class _Run:
         self.waiting: list[tuple[Planned, list[FieldError]]] = []
 
     async def taken(self) -> CalendarImport:
-        for batch in self._batches(0):
-            await asyncio.to_thread(self._look, batch)
+        async for batch in self._read(0):
+            self._look(batch)
         for turn in (1, 2):
-            for batch in self._batches(turn):
+            async for batch in self._read(turn):
                 await self._take(await asyncio.to_thread(self._plan, batch))
         await self._again()
         self.told.rejects.sort(key=lambda one: one.row)
         return self.told
+
+    async def _read(self, turn: int) -> AsyncIterator[list[Row]]:
+        batches = self._batches(turn)
+        while (batch := await asyncio.to_thread(next, batches, None)) is not None:
+            yield batch
 
     def _batches(self, turn: int) -> Iterator[list[Row]]:
         """The file's rows of a turn: 0 all, 1 resources and what is no row of anything, 2 plans."""

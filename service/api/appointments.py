@@ -10,6 +10,7 @@ import msgspec
 import structlog
 from msgspec import Meta
 
+from domain.accounts import Contact
 from domain.kit import access
 from domain.kit.errors import (
     CommandNotAllowed,
@@ -34,13 +35,15 @@ from domain.kit.record import Command
 from domain.kit.store import Context
 from domain.kit.values import Id
 from domain.kit.views import read_struct
-from scheduling.appointment_records import Appointment, WaitlistEntry
+from domain.leads import Lead, person
+from scheduling.appointment_records import Appointment, Person, WaitlistEntry
 from scheduling.appointments.booking import BOOKERS, CENTRES_PEOPLE, BookAppointment, book
 from scheduling.appointments.infeasible import Infeasible, infeasible
 from scheduling.appointments.taking import schedule_of
 from scheduling.appointments.waitlist import JoinWaitlist, join, settle
 from scheduling.calendar.follower import FAULTS
 from scheduling.hours import zone_of
+from scheduling.schedule import Schedule
 from scheduling.statements import SQL
 from service.api.records import all_fields, expected_version, page_struct
 from service.api.routing import PREFIX, Answer, Call, Kind, Param, Route
@@ -93,8 +96,14 @@ async def told(ctx: Context, appointments: list[Any]) -> list[Any]:
 
 
 async def _zones(ctx: Context, of: list[Any]) -> dict[str, tzinfo]:
-    """The clocks of the centres of these."""
-    rows = await ctx.db.fetch(SQL["zones_of_centers"], list({one.center_id for one in of}))
+    """The clocks of the centres of these: those in memory, or of centres that take no more appointments."""
+    schedule: Schedule | None = ctx.parts.get("schedule")
+    wanted = {one.center_id for one in of}
+    if schedule is not None and schedule.ready:
+        known = schedule.world.centers
+        if wanted <= known.keys():
+            return {id: zone_of(known[id].row.zone) for id in wanted}
+    rows = await ctx.db.fetch(SQL["zones_of_centers"], list(wanted))
     return {row["id"]: zone_of(row["time_zone"]) for row in rows}
 
 
@@ -138,8 +147,21 @@ async def _join(call: Call) -> Answer:
     return Answer(shown, status=201, headers={"location": f"{PREFIX}/{WAITLIST.route}/{made.id}"})
 
 
+async def _for_lead(ctx: Context, data: BookAppointment) -> BookAppointment:
+    """The request with the lead's person as its customer, where it names no other."""
+    if data.lead_id is None or data.customer is not None:
+        return data
+    lead = await ctx.find(Lead, data.lead_id) if ctx.principal.persona != "CUSTOMER" else None
+    if lead is None:
+        raise Invalid.at("/lead_id", "refers to no lead that you may see")
+    name, email, phone = await person(ctx, lead)
+    known = await ctx.find(Contact, lead.contact_id) if lead.contact_id is not None else None
+    customer = Person(name, email, phone, known.id if known is not None else None)
+    return msgspec.structs.replace(data, customer=customer)
+
+
 async def _book(call: Call) -> Answer:
-    data: BookAppointment = call.body
+    data = await _for_lead(call.ctx, call.body)
     made = await unless_expired(call, data.center_id, lambda: book(call.ctx, data))
     [shown] = await told(call.ctx, [await access.read(call.ctx, ENTITY, made.id)])
     return Answer(shown, status=201, headers={"location": f"{BASE}/{made.id}"})
@@ -294,7 +316,7 @@ ROUTES = [
         returns=access.Capabilities,
         problems=(NotFound,),
     ),
-    *map(_command, ENTITY.commands.values()),
+    *(_command(command) for command in ENTITY.commands.values() if command.by),
     Route(
         method="POST",
         path=f"{PREFIX}/{WAITLIST.route}",

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -224,16 +224,19 @@ def check(world: World, first: int, last: int) -> None:
         assert not any(len(rows) for rows in work.who(free, asked, FIRST + start))
 
 
+@settings(deadline=None)
 @given(worlds(), st.integers(-70, 200), st.integers(-70, 260))
 def test_starts_are_those_of_a_plain_enumeration(world: World, first: int, last: int) -> None:
     check(world, first, last)
 
 
+@settings(deadline=None)
 @given(worlds(splittable=True), st.integers(-70, 200), st.integers(-70, 260))
 def test_starts_of_work_that_pauses_are_those_of_a_plain_enumeration(world: World, first: int, last: int) -> None:
     check(world, first, last)
 
 
+@settings(deadline=None)
 @given(st.lists(worlds(), max_size=4), st.integers(-70, 200), st.integers(-70, 260))
 def test_many_centres_are_answered_like_each_by_itself(asked: list[World], first: int, last: int) -> None:
     same = [world for world in asked if world.words == asked[0].words]

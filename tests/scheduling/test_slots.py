@@ -28,7 +28,7 @@ from scheduling.calendar.world import Calendar, Reserved
 from scheduling.hours import DayHours, cell_of
 from scheduling.options import alternatives, option
 from scheduling.question import question
-from scheduling.search import Found, centers_of
+from scheduling.search import Found, centers_of, slot, slots
 from tests.scheduling import calendar_twin
 from tests.scheduling.worlds import (
     MONDAY,
@@ -218,11 +218,11 @@ class Case:
         return f"{self.row}\n{self.resources}\n{self.works}\n{self.busy}\n{self.used}\n{self.request}\n{self.now}"
 
 
-_cases = st.composite(lambda draw: Case(draw))()
+cases = st.composite(lambda draw: Case(draw))()
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
-@given(_cases)
+@given(cases)
 def test_the_slot_set_of_a_small_world_equals_brute_force(case: Case) -> None:
     made = case.calendar()
     asked = question(made, case.request, {}, case.now)
@@ -230,6 +230,8 @@ def test_the_slot_set_of_a_small_world_equals_brute_force(case: Case) -> None:
     told = [(start, place.end(start)) for start, place in found.page(10_000)]
     assert told == case.expected()
     assert sum(found.counts()) == len(told)
+    page = found.page(200)
+    assert slots(page) == [slot(start, place) for start, place in page]
     for start, end in told[:3]:
         start_at = datetime.fromtimestamp(start * 300, UTC)
         got = option(made, case.request, "c1", start_at, case.now, STAFF, {})

@@ -69,6 +69,7 @@ class Workshop(msgspec.Struct, kw_only=True):
     open_at: datetime
     """The first start that is free."""
     hold_seconds: int = 600
+    following: asyncio.Task[None] | None = None
 
     @property
     def center(self) -> str:
@@ -120,6 +121,19 @@ class Workshop(msgspec.Struct, kw_only=True):
         """What comes by the clock: the appointments concerned."""
         async with self.as_(WORKER) as ctx:
             return set(await ctx.db.fetchval("select app.tidy_appointments(500)"))
+
+    async def follow(self) -> None:
+        """Load the calendar and follow what is committed."""
+        self.following = asyncio.create_task(self.schedule.follower.run())
+        await self.schedule.follower.tried.wait()
+
+    async def close(self) -> None:
+        """Let go of the database."""
+        while self.following is not None and not self.following.done():
+            self.following.cancel()
+            await asyncio.sleep(0)
+        await self.owner.close()
+        await self.database.close()
 
     async def sound(self) -> None:
         """Hold what is reserved against the appointments."""
@@ -198,11 +212,7 @@ async def workshop(database: Addresses) -> AsyncIterator[Workshop]:
     """The workshop without appointments; afterwards what is reserved is still sound."""
     made = await workshop_on(database)
     await made.tidy()
-    following = asyncio.create_task(made.schedule.follower.run())
-    await made.schedule.follower.tried.wait()
+    await made.follow()
     yield made
-    following.cancel()
-    await asyncio.gather(following, return_exceptions=True)
     await made.sound()
-    await made.owner.close()
-    await made.database.close()
+    await made.close()

@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from domain.leads import Lead
 from service.ops.database import Addresses
 from tests.service.api.workshop_http import Served, workshop_served
 
@@ -90,6 +91,20 @@ async def test_a_list_is_filtered_and_told_in_the_clock_of_the_centre(world: Ser
         assert (await world.get(who, f"appointments/{made[0]['id']}")).status_code == 404
     for method in (world.get("guest", "appointments"), world.book("guest", at(0))):
         assert (await method).status_code == 401
+
+
+async def test_a_lead_is_the_customer_of_an_appointment_that_names_it(world: Served) -> None:
+    at, unit = world.workshop.at, world.workshop.dealer.account.id
+    async with world.workshop.as_("agent") as ctx, ctx.elevated():
+        lead = await ctx.create(Lead, account_id=unit, first_name="Lea", last_name="Dorn", email="lea@example.com")
+    made = await world.book("advisor", at(0), lead_id=lead.id)
+    assert (made.status_code, made.json()["lead_id"]) == (201, lead.id)
+    assert made.json()["customer"] == {
+        "name": "Lea Dorn", "email": "lea@example.com", "phone": None, "contact_id": None,
+    }  # fmt: skip
+    for who in ("rival", "ann"):
+        refused = await world.book(who, at(1), lead_id=lead.id, center_id=world.workshop.rival)
+        assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "/lead_id")
 
 
 async def test_a_hold_is_over_for_everybody_within_a_second(world: Served) -> None:

@@ -46,7 +46,7 @@ async def _staffed(database: Any, **values: Any) -> Dealer:
         weekly = WeeklyShift(day_of_week=day, start="08:00", end="18:00")
         await make(database, Shift, technician_id=made.technician.id, weekly=weekly)
     await make(database, Bay, name="Bay", center_id=made.center.id, bay_type="LIFT")
-    await change(database, made.location, latitude=52.5, longitude=13.4)
+    await change(database, made.location, latitude=-54.8, longitude=-68.3)
     return made
 
 
@@ -101,10 +101,10 @@ async def test_pages_show_every_slot_once_by_start_and_centre(shop: Shop) -> Non
 
 
 async def test_the_nearest_centres_are_asked(shop: Shop) -> None:
-    near = {"latitude": 52.5, "longitude": 13.4, "max_centers": 20}
+    near = {"latitude": -54.8, "longitude": -68.3, "radius_km": 10, "max_centers": 20}
     assert len((await shop.ask(center_ids=[], near=near))["slots"]) == 20
     assert len((await shop.ask(center_ids=[], near={**near, "max_centers": 1}))["slots"]) == 10
-    assert (await shop.ask(center_ids=[], near={**near, "latitude": -40, "radius_km": 10}))["slots"] == []
+    assert (await shop.ask(center_ids=[], near={**near, "latitude": -80}))["slots"] == []
 
 
 async def test_a_search_sees_the_write_before_it_and_tells_each_audience_what_it_may_know(shop: Shop) -> None:

@@ -76,8 +76,7 @@ async def workshop_served(addresses: Addresses, folder: Path, **settings: Any) -
             made.callers[name] = await stack.enter_async_context(own)
         yield made
         await workshop.sound()
-        await workshop.owner.close()
-        await workshop.database.close()
+        await workshop.close()
 
 
 async def _signed_in(workshop: Workshop, name: str, principal: Principal) -> str:

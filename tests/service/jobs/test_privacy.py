@@ -52,7 +52,14 @@ OTHER_TABLES = {
     "postcode": "places",
     "vehicle_import_run": "stock",
     "vehicle_import_row": "stock",
+    "schedule_resource": "ids",
+    "center_calendar": "ids",
+    "live_reservation": "ids and times",
+    "live_capacity": "ids and times",
+    "capacity_use": "counts",
 }
+OF_DEALERS = {entity.name for entity in CATALOGUE.values() if entity.area.startswith("scheduling.records")}
+"""The database sets their account to the dealer of a place, which is no person."""
 
 
 class Planter:
@@ -133,7 +140,7 @@ class Planter:
         ids = {"contact": self.contact, "account": self.account, "user": self.user}
         rows: list[tuple[Entity, str]] = [(CATALOGUE[name], id) for name, id in ids.items()]
         for entity in list(CATALOGUE.values()):
-            if entity.name in (*privacy.SELF, "note", "attachment", "legal_hold"):
+            if entity.name in (*privacy.SELF, *OF_DEALERS, "note", "attachment", "legal_hold"):
                 continue
             for link in privacy.links(entity):
                 if link.strength == "ABOUT":
