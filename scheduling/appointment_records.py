@@ -32,7 +32,7 @@ class Person(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     contact_id: Id | None = None
 
 
-class Job(msgspec.Struct, frozen=True):
+class AppointmentJob(msgspec.Struct, frozen=True):
     """One piece of work, who pays for it and what the customer complains of."""
 
     work_type: str
@@ -73,6 +73,17 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     bay_id: str | None
     reservations: list[Reservation]
     shares: list[Share]
+
+
+LicenceEnding = Annotated[str, Meta(min_length=1, max_length=4), Checked(printable), Privacy.PERSONAL]
+
+
+class Licence(msgspec.Struct, frozen=True):
+    """A driving licence that was looked at: how its number ends, until when it is valid, and when it was shown."""
+
+    number_ends_with: LicenceEnding
+    valid_until_on: date
+    checked_at: Instant
 
 
 class Proposal(msgspec.Struct, frozen=True):
@@ -140,7 +151,7 @@ class Appointment(Record, kw_only=True):
     promised_at: Instant
     blocked_from: Annotated[Instant, reads(_CENTRE)]
     blocked_to: Annotated[Instant, reads(_CENTRE)]
-    jobs: Annotated[list[Job], Meta(max_length=MOST_JOBS), Privacy.FREE_TEXT, reads(_PEOPLE)] = []
+    jobs: Annotated[list[AppointmentJob], Meta(max_length=MOST_JOBS), Privacy.FREE_TEXT, reads(_PEOPLE)] = []
     work_types: list[Code] = []
     technician_id: Annotated[str | None, Ref("technician")] = None
     """Of the first job, or the salesperson of a test drive."""
@@ -152,6 +163,8 @@ class Appointment(Record, kw_only=True):
     notes: Annotated[Text | None, reads(_PEOPLE)] = None
     """From the customer or for them."""
     internal_notes: Annotated[Text | None, reads(_CENTRE)] = None
+    licence: Annotated[Licence | None, Privacy.PERSONAL, reads(_CENTRE)] = None
+    """Of whoever drives for trial."""
     held_until: Instant | None = None
     held_by: Annotated[str | None, reads(_CENTRE)] = None
     """The user or system client who alone may confirm the hold."""
@@ -163,6 +176,8 @@ class Appointment(Record, kw_only=True):
     is_late: bool = False
     """Cancelled after the time until which customers may."""
     confirmed_at: Instant | None = None
+    moved_at: Instant | None = None
+    """When the booking last got another start."""
     checked_in_at: Instant | None = None
     started_at: Instant | None = None
     ended_at: Instant | None = None

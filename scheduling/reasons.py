@@ -109,22 +109,31 @@ def _shared(at: AtCenter, start: int) -> list[Cause]:
         sold = [one for team in sorted(closed) for one in limits.full(start, team)]
         if sold:
             return [_full(limits, one) for one in sold]
-    change = Change(kind="RESOURCE", role=at.question.work.main.role)
-    return [Cause("TECHNICIAN_BUSY", "The same people are needed for several things", change, 1e6)]
+    people = [need for need in at.prepared.needs if need.role in PEOPLE]
+    devices = [need for need in at.prepared.needs if need.role == "EQUIPMENT"]
+    if len(people) == 2 and len(devices) < 2:
+        change = Change(kind="RESOURCE", role=people[0].role)
+        return [Cause("TECHNICIAN_BUSY", "The same person is needed for two things", change, 1e6)]
+    if len(devices) == 2 and len(people) < 2:
+        change = Change(kind="RESOURCE", role="EQUIPMENT", type=devices[1].type or devices[0].type)
+        return [Cause("EQUIPMENT_BUSY", "The same device is needed for two things", change, 1e6)]
+    return [Cause("TECHNICIAN_BUSY", "The same people or devices are needed for several things", None, 1e6)]
 
 
 def _opens(at: AtCenter, cause: Cause, need: Need, span: tuple[int, int], start: int) -> bool:
     """Whether the change of a cause opens the start: those who are wanted for several things may be wanted there."""
     change = cause.change
-    if change is None or at.prepared.apart:
+    if change is None:
         return True
     if change.kind == "RESOURCE":
-        return sum(one.role in PEOPLE for one in at.prepared.needs) <= 2
+        return at.prepared.apart or sum(one.role in PEOPLE for one in at.prepared.needs) <= 2
     row, one = next((i, one) for i, one in enumerate(at.center.resources) if one.id == change.resource_id)
     if change.kind == "SKILL":
         wish, main = at.question.wish, at.question.work.main
         others = [other for other in at.prepared.needs if other is not need and suits(one, other, wish, main)]
         return not any(all(_skilled(one, *skill) for skill in other.skills) for other in others)
+    if at.prepared.apart:
+        return True
     line = at.line(start)
     if line is None:
         return False
@@ -300,7 +309,7 @@ def _obstacles(at: AtCenter, one: Resource, need: Need, span: tuple[int, int], e
         minutes = (off[-1] + 1 - off[0]) * CELL_MINUTES
         causes.append(Cause("NO_SHIFT", "Nobody who could do it is on shift then", change, 100 + minutes))
     for away in one.absences:
-        hit = [cell for cell in there if away.from_cell <= cell < away.to_cell]
+        hit = [cell for cell in (there if paced else wanted) if away.from_cell <= cell < away.to_cell]
         if hit:
             change = Change(
                 kind="ABSENCE",

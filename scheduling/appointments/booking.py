@@ -15,7 +15,7 @@ from domain.kit.record import CATALOGUE
 from domain.kit.store import Context, references_visible
 from domain.kit.values import Code, Id, Instant, Text
 from domain.kit.views import own_sql
-from scheduling.appointment_records import Appointment, Job, Person
+from scheduling.appointment_records import Appointment, AppointmentJob, Person
 from scheduling.appointments.taking import Holder, Wish, columns, take
 from scheduling.asking import (
     CUSTOMER,
@@ -156,7 +156,7 @@ async def book(ctx: Context, data: BookAppointment) -> Appointment:
             definition_id=car.definition_id,
             transport=data.transport,
             is_walk_in=data.is_walk_in,
-            jobs=[Job(job.work_type, job.concern, job.pay_type, job.recall_id) for job in asked],
+            jobs=[AppointmentJob(job.work_type, job.concern, job.pay_type, job.recall_id) for job in asked],
             work_types=[job.work_type for job in asked],
             is_technician_asked=data.technician_id is not None,
             notes=data.notes,

@@ -112,7 +112,7 @@ async def reschedule(ctx: Context, seen: Appointment, data: Reschedule) -> Appoi
         wish = await _wish(ctx, mine, data, asked)
         place, _ = await take(ctx, wish, mine.id, "MOVE", expected=mine.version, keep_until=mine.held_until)
         mine = await ctx.get(Appointment, mine.id, lock=True)
-        changes = {**columns(place), "is_technician_asked": asked is not None}
+        changes = {**columns(place), "is_technician_asked": asked is not None, "moved_at": _moved(ctx, mine, place)}
         return await ctx.update(mine, proposal=None, proposed=None, proposed_until=None, **changes)
 
 
@@ -141,7 +141,8 @@ async def accept(ctx: Context, seen: Appointment) -> Appointment:
         place = await _proposed(ctx, mine)
         await _again(ctx, mine, place)
         mine = await ctx.get(Appointment, mine.id, lock=True)
-        return await ctx.update(mine, proposal=None, proposed=None, proposed_until=None, **columns(place))
+        changes = {**columns(place), "moved_at": _moved(ctx, mine, place)}
+        return await ctx.update(mine, proposal=None, proposed=None, proposed_until=None, **changes)
 
 
 @Appointment.command("decline", move="BOOKED > BOOKED", by=_EITHER_SIDE, locks=False)
@@ -160,6 +161,11 @@ async def _proposed(ctx: Context, mine: Appointment) -> Place:
     if mine.proposed is None or over:
         raise _not_now(mine.status, "Nothing is proposed any more" if over else "Nothing is proposed")
     return mine.proposed
+
+
+def _moved(ctx: Context, mine: Appointment, place: Place) -> datetime | None:
+    """When a booking has got another start; a hold is none yet."""
+    return ctx.now if mine.status == "BOOKED" and place.start != mine.start else mine.moved_at
 
 
 def _technician(mine: Appointment, data: Reschedule) -> str | None:

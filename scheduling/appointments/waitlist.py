@@ -14,7 +14,7 @@ from domain.kit.events import on
 from domain.kit.messages import TEMPLATES, send
 from domain.kit.store import Context, references_visible
 from domain.kit.values import Code, Id, Instant
-from scheduling.appointment_records import Appointment, Job, Person, WaitlistEntry
+from scheduling.appointment_records import Appointment, AppointmentJob, Person, WaitlistEntry
 from scheduling.appointments.booking import (
     CENTRES_PEOPLE,
     Car,
@@ -210,7 +210,7 @@ async def _held(ctx: Context, entry: WaitlistEntry, center: Center, car: Car) ->
             vehicle_id=entry.vehicle_id,
             definition_id=entry.definition_id,
             transport=entry.transport,
-            jobs=[Job(job.work_type) for job in jobs],
+            jobs=[AppointmentJob(job.work_type) for job in jobs],
             work_types=entry.work_types,
             is_technician_asked=entry.technician_id is not None,
             held_until=until,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
 
@@ -96,14 +97,7 @@ def work_of(
     else:
         main = Need("TECHNICIAN", -before, before + total + after, skills=_together(skills))
     needs = [main, *_bays(types, lengths, before, after)]
-    at = 0
-    for job, (one, length) in enumerate(zip(types, lengths, strict=True)):
-        early, late = before if at == 0 else 0, after if at + length == total else 0
-        for extra in one.extras:
-            wanted = _together([*_OF_ROLE.get(extra.role, ()), *extra.skills])
-            span = (0, in_cells(extra.minutes)) if extra.at_arrival else (at - early, early + length + late)
-            needs.append(Need(extra.role, *span, extra.count, wanted, extra.type, job, extra.at_arrival))
-        at += length
+    needs += _further(types, lengths, before, after)
     ahead = [one.days_ahead for one in types if one.days_ahead is not None]
     intervals = [one.interval_minutes for one in types if one.interval_minutes is not None]
     functions = frozenset(one.function for one in types)
@@ -124,6 +118,41 @@ def work_of(
         interval_minutes=intervals[0] if intervals else None,
         functions=functions,
     )
+
+
+def _further(types: Sequence[WorkType], lengths: Sequence[int], before: int, after: int) -> list[Need]:
+    """Further resources: one that several jobs ask for stays from the first to the last of them."""
+    found: dict[tuple[str, str | None, bool, int], Need] = {}
+    at = 0
+    for job, (one, length) in enumerate(zip(types, lengths, strict=True)):
+        early, late = before if job == 0 else 0, after if job == len(types) - 1 else 0
+        seen: Counter[tuple[str, str | None, bool]] = Counter()  # what one job asks for twice are two
+        for extra in one.extras:
+            wanted = [*_OF_ROLE.get(extra.role, ()), *extra.skills]
+            begin, end = (0, in_cells(extra.minutes)) if extra.at_arrival else (at - early, at + length + late)
+            kind = (extra.role, extra.type, extra.at_arrival)
+            key = (*kind, seen[kind])
+            seen[kind] += 1
+            count: int = extra.count
+            only: int | None = job
+            if key in found:
+                other = found[key]
+                only = job if other.job == job else None
+                begin, end = min(begin, other.offset), max(end, other.offset + other.length)
+                wanted += other.skills
+                count = max(count, other.count)
+            found[key] = Need(
+                extra.role,
+                begin,
+                end - begin,
+                count,
+                _together(wanted),
+                extra.type,
+                only,
+                extra.at_arrival,
+            )
+        at += length
+    return list(found.values())
 
 
 def _bays(types: Sequence[WorkType], lengths: Sequence[int], before: int, after: int) -> list[Need]:

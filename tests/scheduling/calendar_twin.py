@@ -241,6 +241,7 @@ def _wanted(
             )
         )
     at = start
+    further: dict[tuple[str, str | None, bool, int], list[Wanted]] = {}
     for i, one in enumerate(works):
         length = _cells(one.minutes)
         for extra in one.extras:
@@ -252,10 +253,24 @@ def _wanted(
             else:
                 span = (at - (before if i == 0 else 0), at + length + (after if i == len(works) - 1 else 0))
             follows = paced and not extra.at_arrival and extra.role in PEOPLE
-            wanted += [
-                Wanted(extra.role, *span, (*own, *extra.skills), extra.type, paced=follows) for _ in range(extra.count)
+            alike = [
+                e for e in one.extras if (e.role, e.type, e.at_arrival) == (extra.role, extra.type, extra.at_arrival)
             ]
+            nth = next(k for k, e in enumerate(alike) if e is extra)
+            same = further.setdefault((extra.role, extra.type, extra.at_arrival, nth), [])
+            each = Wanted(extra.role, *span, (*own, *extra.skills), extra.type, paced=follows)
+            same += [each] * (extra.count - len(same))
+            for k, other in enumerate(same):  # whoever several jobs ask for stays from the first to the last
+                same[k] = Wanted(
+                    extra.role,
+                    min(other.begin, span[0]),
+                    max(other.end, span[1]),
+                    (*other.skills, *each.skills),
+                    extra.type,
+                    paced=follows,
+                )
         at += length
+    wanted += [each for same in further.values() for each in same]
     if request.kind == "TEST_DRIVE":
         wanted.append(Wanted("DEMO_VEHICLE", start - before, end + after))
     elif request.transport == "LOANER":

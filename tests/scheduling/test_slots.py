@@ -180,7 +180,7 @@ class Case:
         )
         self.works: list[WorkType] = draw(_works(kind))
         self.busy: dict[int, list[Busy]] = {}
-        for i, span in enumerate(draw(st.lists(_SPAN, max_size=3))):
+        for i, span in enumerate(draw(st.lists(_SPAN, max_size=3)) if self.resources else ()):
             no = draw(st.integers(1, len(self.resources)))
             if all(span[1] <= one.from_cell or one.to_cell <= span[0] for one in self.busy.get(no, ())):
                 self.busy.setdefault(no, []).append(Busy(*span, f"a{i}"))
@@ -265,6 +265,19 @@ def test_every_resource_needs_its_own_skill_and_level() -> None:
     both = [technician(1, ("BRAKES", 2), ("ELECTRIC", 3)), technician(2, ("BRAKES", 1), ("ELECTRIC", 2))]
     assert starts(calendar(resources=both, works=works)) == []
     assert len(starts(calendar(resources=[*both, technician(3, ("ELECTRIC", 3))], works=works))) == 17
+
+
+def test_what_several_jobs_need_is_one_thing_and_what_one_job_needs_twice_are_two() -> None:
+    scan = Extra("EQUIPMENT", type="SCANNER")
+    works = [work("A", extras=(scan,)), work("B", extras=(scan, Extra("TECHNICIAN"), Extra("TECHNICIAN")))]
+    people = [technician(i) for i in (1, 2, 3)]
+    request = asking(work_types=["A", "B"])
+    made = calendar(resources=[*people, equipment(4)], works=works)
+    got = option(made, request, "c1", at("11-23 08:00"), NOW, STAFF, {})
+    assert isinstance(got, Option)
+    legs = [(leg.role, leg.job, leg.to_cell - leg.from_cell) for leg in got.legs]
+    assert legs == [("TECHNICIAN", None, 24), ("EQUIPMENT", None, 24), ("TECHNICIAN", 1, 12), ("TECHNICIAN", 1, 12)]
+    assert starts(calendar(resources=[*people[:2], equipment(4)], works=works), request) == []
 
 
 def test_a_certification_stops_counting_in_the_clock_of_the_centre() -> None:
