@@ -73,7 +73,8 @@ def option(
         other = None if asked.applies() is not None else other_way(wide, center, (cell, cell + 1))
         reasons = told(at, things, audience, other)
         return Refused(center.id, local, reasons or [_barred(asked)])
-    return _option(calendar, at, cell, rows)
+    kept = calendar.held_by(moving) if moving is not None else frozenset()
+    return _option(calendar, at, cell, rows, kept)
 
 
 def _is_free(at: AtCenter, cell: int) -> bool:
@@ -92,11 +93,11 @@ def _barred(asked: Question) -> Reason:
     return Reason(code, "Nobody else who could do it is free then")  # type: ignore[arg-type] # one of two codes
 
 
-def _option(calendar: Calendar, at: AtCenter, cell: int, rows: list[list[int]]) -> Option:
+def _option(calendar: Calendar, at: AtCenter, cell: int, rows: list[list[int]], kept: Set[int]) -> Option:
     asked, center = at.question, at.center
     zone, work = center.row.zone, asked.work
     end = at.end(cell)
-    ranked = [_ranked(at, cell, each) for each in rows]
+    ranked = [_ranked(at, cell, each, kept) for each in rows]
     team: str | None = None
     if at.limits is not None and at.limits.by_team and ranked[0]:
         team = center.resources[ranked[0][0]].team
@@ -128,21 +129,23 @@ def _option(calendar: Calendar, at: AtCenter, cell: int, rows: list[list[int]]) 
     )
 
 
-def _ranked(at: AtCenter, cell: int, rows: list[int]) -> list[int]:
-    """The least loaded of the local day first, members before those lent."""
+def _ranked(at: AtCenter, cell: int, rows: list[int], kept: Set[int]) -> list[int]:
+    """Those that a moved appointment has (`kept`) first, members before those lent, the least loaded of the local day
+    before others.
+    """
     center = at.center
     on = at.question.patterns.days(center.row.zone).on(cell)
     begin, end = day_bounds(center.row.zone, on)
 
-    def load(row: int) -> tuple[bool, int, int]:
+    def load(row: int) -> tuple[bool, bool, int, int]:
         if row >= len(center.resources):
-            return False, 0, row
+            return False, False, 0, row
         one = center.resources[row]
         taken = sum(
             max(0, min(busy.to_cell, end) - max(busy.from_cell, begin)) for busy in center.busy.get(one.no, NOTHING)
         )
         lent = any(member.secondary and member.center_id == center.id for member in one.members)
-        return lent, taken, one.no
+        return one.no not in kept, lent, taken, one.no
 
     return sorted(rows, key=load)
 

@@ -1,4 +1,4 @@
-"""`forecourt bench slots`: the free starts of one, 20 and 500 centres beside plain ways to find them, in one run."""
+"""`forecourt bench slots`: the free starts of one, 20 and 500 centres beside plain ways, and searches of 5,000."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from statistics import median
 
-from bench.slots import peers
+from bench.slots import network, peers
 from bench.slots.center import BAYS, CELLS, DAYS, TECHNICIANS, center, prepared, timelines
 from core_ext import level, work
 from service.settings import OperatorError
@@ -17,6 +17,8 @@ ROUNDS = 30
 AT_ONCE = 200
 """Ours is too fast for one call to be timed by itself."""
 CENTERS = (20, 500)
+NETWORK = (5_000, 500)
+"""Centres of the whole search, and how many of them have reservations."""
 RESOURCE_DAYS = (TECHNICIANS + BAYS) * DAYS
 MOST_NANOSECONDS, MOST_MILLISECONDS = 10, 5
 LEAST = {"plain Python sweep and sets": 200, "PostgreSQL multiranges": 1_000}
@@ -66,6 +68,7 @@ def main(words: Sequence[str] | None = None) -> int:
             )
         told = f"{count} centres in one call, bits of all starts"
         print(f"{told:<46} {median(times) * 1e3:9.3f} ms  slowest {max(times) * 1e3:.3f}{goal}")
+    print("\n".join(network.table(network.measured(*NETWORK))))
     return 0
 
 

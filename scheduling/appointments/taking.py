@@ -165,16 +165,16 @@ async def take(
     taken: set[int] = set()
     waits = 0
     option = await _asked(schedule, wish, frozenset(), moving)
+    asked_anew = False
     for attempt in range(MOST_ATTEMPTS):
         legs = [await _numbered(ctx, leg, wish.center_id) for leg in option.legs]
-        turn = int(appointment_id[-6:], 16) + attempt if attempt else 0
-        chosen = assigned(legs, taken, turn)
+        chosen = assigned(legs, taken, int(appointment_id[-6:], 16) + attempt if attempt else 0)
         if chosen is None:
-            option = await _asked(schedule, wish, frozenset(taken), moving)
-            chosen = assigned(option.legs, taken, turn)
-            if chosen is None:
+            if asked_anew:
                 break
-            legs = list(option.legs)
+            asked_anew = True
+            option = await _asked(schedule, wish, frozenset(taken), moving)
+            continue
         wanted = [
             Reserved(no, leg.from_cell, leg.to_cell, leg.role, leg.job) for no, leg in zip(chosen, legs, strict=True)
         ]
@@ -196,14 +196,15 @@ async def take(
         match against[0].what:
             case "RESOURCE":
                 taken.update(chosen[one.place - 1] for one in against if one.place is not None)
-            case "CALENDAR":
+                asked_anew = False
+            case "CALENDAR" | "COUNTER" as what:  # another team may have hours left
                 waits += 1
+                if waits > MOST_WAITS and what == "COUNTER":
+                    raise _full(schedule, wish, option.counters[(against[0].place or 1) - 1])
                 if waits > MOST_WAITS:
                     raise Unavailable("The calendar of this centre changes faster than it can be read", retry_after=1)
                 await schedule.caught_up()
                 option = await _asked(schedule, wish, frozenset(taken), moving)
-            case "COUNTER":
-                raise _full(schedule, wish, option.counters[(against[0].place or 1) - 1])
             case "HOLDS":
                 assert holder is not None
                 raise TooManyHolds(

@@ -6,7 +6,6 @@ import threading
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
-from typing import Any
 
 import msgspec
 import numpy as np
@@ -269,11 +268,10 @@ class Calendar:
         points = world.points()
         self.world = World({**world.centers, **centers}, outside, world.work, world.work_version, points)
 
+    def held_by(self, appointment_id: str) -> frozenset[int]:
+        """The numbers of the resources that an appointment has."""
+        return frozenset(self._held_by.get(appointment_id, ()))
+
     def expired(self, now: float) -> list[str]:
         """The appointments whose holds have ended since."""
         return [id for id, ends in self._ends.items() if ends <= now]
-
-    def numbered(self, numbers: Iterable[Sequence[Any]]) -> None:
-        """Learn the numbers of resources that belong to no centre."""
-        for no, resource_id in numbers:
-            self.ids[no], self.numbers[resource_id] = resource_id, no

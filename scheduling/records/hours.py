@@ -134,6 +134,8 @@ class ServiceCenter(Record, kw_only=True):
     max_holds: Annotated[int, Meta(ge=1, le=50)] = 3
     """How many slots one customer may hold at a time."""
     waitlist_offer_minutes: Annotated[int, Meta(ge=1, le=1_440)] = 15
+    sends_reminders: bool = True
+    """Whether customers are reminded by mail the day before."""
 
 
 @entity(

@@ -424,6 +424,15 @@ def test_a_moved_appointment_does_not_stand_in_its_own_way() -> None:
     assert not isinstance(option(made, asking(), "c1", at("11-23 09:00"), NOW, STAFF, {}), Option)
     got = option(made, asking(), "c1", at("11-23 09:00"), NOW, STAFF, {}, moving="mine")
     assert isinstance(got, Option)
+    two = [technician(1, team="RED"), technician(2, team="BLUE")]
+    rule = CapacityRule(kind="HOURS_BY_TEAM", team="RED", minutes=600)
+    held = [taken(2, "11-23 08:00", "11-23 17:00", "mine")]
+    same = option(
+        calendar([center(rules=(rule,))], two, reserved=held), asking(), "c1", at("11-23 09:00"), NOW, STAFF, {},
+        moving="mine",
+    )  # fmt: skip
+    assert isinstance(same, Option)
+    assert same.legs[0].candidates == (2,)
     barred = option(made, asking(), "c1", at("11-23 09:00"), NOW, STAFF, {}, moving="mine", without=frozenset({1}))
     assert not isinstance(barred, Option)
 

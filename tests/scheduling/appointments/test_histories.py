@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import random
 import time
@@ -12,7 +13,7 @@ from functools import cache
 import msgspec
 import pytest
 
-from domain.kit.errors import CommandNotAllowed, NotFound, SlotTaken
+from domain.kit.errors import CommandNotAllowed, SlotTaken
 from scheduling.records import Bay
 from tests.scheduling.appointments.conftest import BROKEN, Workshop
 from tests.scheduling.centers import make
@@ -85,13 +86,10 @@ class Clients:
             return
         id = rng.choice(list(self.mine))
         slot = self.mine.pop(id)
-        try:
-            if rng.random() < 0.5:
-                await self._move(id, slot, rng.randrange(SLOTS))
-            else:
-                await self._end(id, slot, rng.choice(["cancel", "elapse", "confirm"]))
-        except (CommandNotAllowed, NotFound):  # it was past its time
-            pass
+        if rng.random() < 0.5:
+            await self._move(id, slot, rng.randrange(SLOTS))
+        else:
+            await self._end(id, slot, rng.choice(["cancel", "elapse", "confirm"]))
 
     async def _book(self, slot: int, hold: bool) -> None:
         began = time.monotonic()
@@ -121,8 +119,9 @@ class Clients:
     async def _end(self, id: str, slot: int, how: str) -> None:
         began = time.monotonic()
         if how == "confirm":
+            with contextlib.suppress(CommandNotAllowed):  # it is booked already
+                await self.workshop.give("agent", id, "confirm")
             self.mine[id] = slot
-            await self.workshop.give("agent", id, "confirm")
             return
         if how == "elapse":
             if (await self.workshop.read(id)).status != "HELD":
@@ -151,9 +150,11 @@ async def _played(workshop: Workshop, seed: int, clients: int, deeds: int) -> No
             await asyncio.sleep(0.01)
 
     reading = asyncio.create_task(reader())
-    await asyncio.gather(*(client() for _ in range(clients)))
-    playing = False
-    await reading
+    try:
+        await asyncio.gather(*(client() for _ in range(clients)))
+    finally:
+        playing = False
+        await reading
     for slot, seen in all_of_them.deeds.items():
         assert explained(seen), f"seed {seed}, slot {slot}: {sorted(seen, key=lambda one: one.began)}"
     await workshop.tidy()

@@ -222,3 +222,24 @@ async def test_a_technician_who_is_asked_for_does_it_or_nobody(shop: Shop) -> No
     assert told["slots"] == []
     assert told["unavailable"][0]["reasons"][0]["change"] == {"kind": "TECHNICIAN"}
     assert len((await shop.ask(technician_id=shop.one.technician.id))["slots"]) == 10
+
+
+async def test_a_booking_takes_the_slot_from_everybody_and_its_end_gives_it_back(shop: Shop) -> None:
+    day = {"earliest": "2026-12-09T00:00:00Z", "latest": "2026-12-10T00:00:00Z"}
+    before = (await shop.ask(**day))["slots"]
+    caller = shop.world.callers["customer"]
+    body = {"work_types": ["OIL"], "center_id": shop.one.center.id, "start": before[0]["start"], "hold": True}
+    held = await caller.post("/api/v1/appointments", json=body, headers={"idempotency-key": "slots-1"})
+    assert held.status_code == 201, held.text
+    after = {"x-after-change": held.headers["x-change"]}
+    assert (await shop.ask("customer2", **day, headers=after))["slots"] == before[1:]
+    taken = await shop.world.callers["customer2"].post(
+        "/api/v1/appointments", json=body, headers={"idempotency-key": "slots-2"}
+    )
+    assert (taken.status_code, taken.json()["type"]) == (409, "urn:forecourt:problem:slot-taken")
+    assert taken.json()["alternatives"][0]["start"] == before[1]["start"]
+    path = f"/api/v1/appointments/{held.json()['id']}/commands/cancel"
+    ended = await caller.post(path, json={"reason": "Sold it"}, headers={"idempotency-key": "slots-3"})
+    assert ended.status_code == 200, ended.text
+    after = {"x-after-change": ended.headers["x-change"]}
+    assert (await shop.ask("customer2", **day, headers=after))["slots"] == before

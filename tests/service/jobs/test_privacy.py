@@ -57,6 +57,8 @@ OTHER_TABLES = {
     "live_reservation": "ids and times",
     "live_capacity": "ids and times",
     "capacity_use": "counts",
+    "appointment_reminder": "ids and times",
+    "calendar_feed": "deleted with the user",
 }
 OF_DEALERS = {entity.name for entity in CATALOGUE.values() if entity.area.startswith("scheduling.records")}
 """The database sets their account to the dealer of a place, which is no person."""

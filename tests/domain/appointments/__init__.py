@@ -1,0 +1,1 @@
+"""Tests of what appointments do to stock, leads, parts and people."""
