@@ -6,6 +6,7 @@
 #ifndef FORECOURT_BLOCKS_H
 #define FORECOURT_BLOCKS_H
 
+#include <math.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -42,6 +43,8 @@ typedef struct {
     void (*set_rows)(const uint16_t *rows, int count, uint64_t *out);
     int64_t (*count_rows)(const uint16_t *rows, int count, const uint64_t *mask);
     int (*extract)(const uint64_t *mask, uint16_t *rows);
+    double (*least_u16)(const uint16_t *codes, uint64_t word, const double *table);
+    uint64_t (*at_most_u16)(const uint16_t *codes, uint64_t word, const double *table, double limit);
 } BlockLoops;
 
 /* The table of a level: each loop's function is called after the level and the loop. */
@@ -55,7 +58,8 @@ typedef struct {
         .equal_u32 = level##_equal_u32, .table_u8 = level##_table_u8, .table_u16 = level##_table_u16,                  \
         .table_u32 = level##_table_u32, .bits_u16 = level##_bits_u16, .wide_bits_u16 = level##_wide_bits_u16,          \
         .count_planes = level##_count_planes, .planes_of = level##_planes_of, .set_rows = level##_set_rows,            \
-        .count_rows = level##_count_rows, .extract = level##_extract,                                                  \
+        .count_rows = level##_count_rows, .extract = level##_extract, .least_u16 = level##_least_u16,                  \
+        .at_most_u16 = level##_at_most_u16,                                                                            \
     }
 
 /* Adds `word`, made of the 64 values from `at` on, to each word of `out`; the last values are read from a copy that is

@@ -282,6 +282,14 @@ AVX2 int avx2_extract(const uint64_t *mask, uint16_t *rows) {
     return plain_extract(mask, rows);
 }
 
+AVX2 double avx2_least_u16(const uint16_t *codes, uint64_t word, const double *table) {
+    return plain_least_u16(codes, word, table);
+}
+
+AVX2 uint64_t avx2_at_most_u16(const uint16_t *codes, uint64_t word, const double *table, double limit) {
+    return plain_at_most_u16(codes, word, table, limit);
+}
+
 static const BlockLoops avx2_loops = BLOCK_LOOPS(avx2);
 
 #endif

@@ -343,6 +343,43 @@ AVX512 int avx512_extract(const uint64_t *mask, uint16_t *rows) {
 #define avx512_table_u32 avx2_table_u32
 #define avx512_set_rows avx2_set_rows
 
+/* The codes of the rows set, moved together: a gather costs what it has places for, used or not. */
+AVX512_STEP int avx512_together(const uint16_t *codes, uint64_t word, uint16_t found[96]) {
+    const __mmask32 low = (__mmask32)word, high = (__mmask32)(word >> 32);
+    const int before = _mm_popcnt_u32(low);
+    _mm512_storeu_si512(found, _mm512_maskz_compress_epi16(low, _mm512_maskz_loadu_epi16(low, codes)));
+    _mm512_storeu_si512(found + before, _mm512_maskz_compress_epi16(high, _mm512_maskz_loadu_epi16(high, codes + 32)));
+    return before + _mm_popcnt_u32(high);
+}
+
+/* The table's numbers of the next codes, up to eight; infinity in the places beyond the last. */
+AVX512_STEP __m512d avx512_looked_up(const uint16_t *codes, int count, const double *table) {
+    const __mmask8 some = (__mmask8)_bzhi_u32(0xFF, count < 8 ? (unsigned)count : 8);
+    const __m256i at = _mm256_cvtepu16_epi32(_mm_loadu_si128((const void *)codes));
+    return _mm512_mask_i32gather_pd(_mm512_set1_pd((double)INFINITY), some, at, table, 8);
+}
+
+AVX512 double avx512_least_u16(const uint16_t *codes, uint64_t word, const double *table) {
+    uint16_t found[96];
+    const int count = avx512_together(codes, word, found);
+    __m512d least = _mm512_set1_pd((double)INFINITY);
+    for (int i = 0; i < count; i += 8) least = _mm512_min_pd(least, avx512_looked_up(found + i, count - i, table));
+    return _mm512_reduce_min_pd(least);
+}
+
+AVX512 uint64_t avx512_at_most_u16(const uint16_t *codes, uint64_t word, const double *table, double limit) {
+    uint16_t found[96];
+    const int count = avx512_together(codes, word, found);
+    const __m512d most = _mm512_set1_pd(limit);
+    uint64_t kept = 0;
+    for (int i = 0; i < count; i += 8) {
+        const __mmask8 some = (__mmask8)_bzhi_u32(0xFF, count - i < 8 ? (unsigned)(count - i) : 8);
+        const __m512d numbers = avx512_looked_up(found + i, count - i, table);
+        kept |= (uint64_t)_mm512_mask_cmp_pd_mask(some, numbers, most, _CMP_LE_OQ) << i;
+    }
+    return _pdep_u64(kept, word);
+}
+
 static const BlockLoops avx512_loops = BLOCK_LOOPS(avx512);
 
 #endif

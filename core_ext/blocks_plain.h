@@ -280,6 +280,26 @@ PLAIN int plain_extract(const uint64_t *mask, uint16_t *rows) {
     return found;
 }
 
+/* The least number that the table has for the codes of the rows set in one word of a mask; infinity if none is. `codes`
+ * are those of the word's rows; of rows that are not set nothing is read. */
+PLAIN double plain_least_u16(const uint16_t *codes, uint64_t word, const double *table) {
+    double least = (double)INFINITY;
+    for (; word; word &= word - 1) {
+        const double found = table[codes[__builtin_ctzll(word)]];
+        least = found < least ? found : least;
+    }
+    return least;
+}
+
+/* Those rows of them for whose code the table has no more than the limit. */
+PLAIN uint64_t plain_at_most_u16(const uint16_t *codes, uint64_t word, const double *table, double limit) {
+    uint64_t kept = 0;
+    for (; word; word &= word - 1) {
+        kept |= table[codes[__builtin_ctzll(word)]] <= limit ? word & -word : 0;
+    }
+    return kept;
+}
+
 static const BlockLoops plain_loops = BLOCK_LOOPS(plain);
 
 #endif

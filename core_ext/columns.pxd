@@ -43,6 +43,7 @@ cdef struct IntView:
     const int64_t* high
     const uint8_t* gaps             # 1 where a block has an absent value
     const uint32_t* order           # rows by value, then id, absent ones last; may be NULL
+    int64_t present                 # so many rows of the order have a value
 
 cdef inline uint32_t code_at(const CodeView* view, Py_ssize_t element) noexcept nogil:
     """The code of a row (or list element)."""

@@ -3,6 +3,8 @@
 from libc.stdint cimport INT64_MAX, INT64_MIN, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, qsort
 
+import mmap
+
 import numpy as np
 
 ABSENT = INT64_MIN
@@ -10,8 +12,12 @@ ABSENT = INT64_MIN
 
 BLOCK_ROWS = BLOCK
 
+cdef int64_t ABSENT_VALUE = INT64_MIN
+
 cdef enum:
     COUNTED = 65536     # up to so many codes a column knows how many rows have each
+    LINE = 64           # bytes of a line of memory
+    HUGE = 1 << 21      # bytes of a large page
     MANY_ENTRIES = 512  # codes a block, on average: with more, a look at every row's code costs less than the entries
 
 
@@ -108,6 +114,10 @@ cdef class CodeColumn:
         view.posting_start = <const uint32_t*>_address(arrays.get("posting_start"))
         view.postings = <const uint32_t*>_address(arrays.get("postings"))
 
+    def settle(self):
+        """Reads the arrays where they are now."""
+        self._adopt(self.rows, self.size, self.arrays)
+
     @property
     def starts(self):
         """First element of each row's list; None where each row has one code."""
@@ -169,6 +179,30 @@ def aligned(Py_ssize_t words):
     room = np.zeros(words + 7, np.uint64)
     first = -room.ctypes.data % 64 // 8
     return room[first : first + words]
+
+
+def together(columns):
+    """Moves the arrays of columns into one stretch of memory in large pages: a search looks at many places far apart.
+
+    The system may refuse large pages; the arrays are then where they were as good as before.
+    """
+    cdef list moving = [
+        (column, name) for column in columns for name, array in column.arrays.items() if array.flags.c_contiguous
+    ]
+    sizes = [-(-column.arrays[name].nbytes // LINE) * LINE for column, name in moving]
+    room = mmap.mmap(-1, sum(sizes) + HUGE)
+    if hasattr(mmap, "MADV_HUGEPAGE"):
+        room.madvise(mmap.MADV_HUGEPAGE)
+    whole = np.frombuffer(room, np.uint8)
+    cdef Py_ssize_t at = -whole.ctypes.data % HUGE
+    for (column, name), size in zip(moving, sizes):
+        array = column.arrays[name]
+        moved = whole[at : at + array.nbytes].view(array.dtype)
+        moved[:] = array
+        column.arrays[name] = moved
+        at += size
+    for column in columns:
+        column.settle()
 
 
 cdef void* _address(array) except? NULL:
@@ -423,6 +457,11 @@ cdef class IntColumn:
         view.low, view.high = <const int64_t*>_address(arrays["low"]), <const int64_t*>_address(arrays["high"])
         view.gaps = <const uint8_t*>_address(arrays["gaps"])
         view.order = <const uint32_t*>_address(arrays.get("order"))
+        view.present = 0 if view.order is NULL else _present_rows(view, rows)
+
+    def settle(self):
+        """Reads the arrays where they are now."""
+        self._adopt(self.rows, self.base, self.shift, self.arrays)
 
     def ordered(self, by_id):
         """Keeps the rows in order of value, absent ones last, those of one value in the order of `by_id` (uint32)."""
@@ -432,7 +471,7 @@ cdef class IntColumn:
         if order.shape[0] != self.rows:
             raise ValueError("by_id must name each row once")
         self.arrays["order"] = order
-        self.view.order = <const uint32_t*>_address(order)
+        self.settle()
 
     def wide(self):
         """The values as given: int64 with ABSENT."""
@@ -449,6 +488,18 @@ cdef class IntColumn:
     def nbytes(self):
         """Bytes held by the arrays."""
         return sum(array.nbytes for array in self.arrays.values())
+
+
+cdef Py_ssize_t _present_rows(const IntView* view, Py_ssize_t rows) noexcept nogil:
+    """How many rows have a value; they come first in the order."""
+    cdef Py_ssize_t first = 0, last = rows, middle
+    while first < last:
+        middle = (first + last) >> 1
+        if value_at(view, view.order[middle]) == ABSENT_VALUE:
+            last = middle
+        else:
+            first = middle + 1
+    return first
 
 
 cdef void _bounds(const int64_t[::1] values, int64_t[::1] low, int64_t[::1] high, uint8_t[::1] gaps) noexcept nogil:

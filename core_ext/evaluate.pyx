@@ -305,7 +305,7 @@ cdef bint _meet(const Scan* s, Py_ssize_t block, int rows, int clause, uint64_t*
             return s.loops.any(mask)
         if ready is not NULL:
             return s.loops.and_into(mask, ready)
-        if s.loops.count(mask) < ROW_BY_ROW:
+        if s.loops.count(mask) < _row_by_row_below(s, s.q.atom + first):
             return _row_by_row(s, block, s.q.atom + first, mask)
     memset(met, 0, WORDS * 8)
     for at in range(first, last):
@@ -393,38 +393,88 @@ cdef inline bint _wanted(const Atom* atom, uint32_t code) noexcept nogil:
     return False
 
 
+cdef inline int _row_by_row_below(const Scan* s, const Atom* atom) noexcept nogil:
+    """From so many candidates in a block on, looking at each costs more than to find all rows of the atom.
+
+    A row's code in planes is as many lines of memory as there are planes, a code's bitmap is eight.
+    """
+    cdef const CodeView* view
+    if atom.kind == CODES:
+        view = s.shelf.codes[atom.column]
+        if view.bits:
+            return min(<int>(atom.count * 8) // view.bits, <int>ROW_BY_ROW)
+    return ROW_BY_ROW
+
+
 cdef bint _row_by_row(const Scan* s, Py_ssize_t block, const Atom* atom, uint64_t* mask) noexcept nogil:
     """Keeps the rows of the mask for which the atom holds, looking at each.
 
-    Without branches on what is read: the rows lie far apart, and so their lines of memory are fetched side by side.
+    From a list of the rows: most words have none or one, and no processor foresees which.
     """
-    cdef int i
-    cdef uint64_t word, kept, left = 0
+    cdef uint16_t[BLOCK] found
+    cdef int count = s.loops.extract(mask, found), i
     cdef Py_ssize_t row, element, stop
-    cdef int64_t value
     cdef bint holds
-    cdef const IntView* ints = s.shelf.ints[atom.column] if atom.kind == RANGE else NULL
-    cdef const CodeView* view = s.shelf.codes[atom.column] if atom.kind == CODES else NULL
-    cdef int64_t low = max(atom.low, (<int64_t>1 << 63) + 1)
+    cdef uint64_t left = 0
+    cdef const CodeView* view
+    memset(mask, 0, WORDS * 8)
+    if atom.kind == RANGE:
+        return _in_range_row_by_row(s.shelf.ints[atom.column], block, atom.low, atom.high, found, count, mask)
+    view = s.shelf.codes[atom.column]
+    for i in range(count):
+        row = block * BLOCK + found[i]
+        if view.starts is NULL:
+            holds = _wanted(atom, code_at(view, row))
+        else:
+            holds = False
+            element, stop = view.starts[row], view.starts[row + 1]
+            while element < stop and not holds:
+                holds = _wanted(atom, code_at(view, element))
+                element += 1
+        mask[found[i] >> 6] |= <uint64_t>holds << (row & 63)
+        left |= holds
+    return left != 0
+
+
+cdef bint _in_range_row_by_row(
+    const IntView* view, Py_ssize_t block, int64_t low, int64_t high, uint16_t* found, int count, uint64_t* mask
+) noexcept nogil:
+    """Sets those of the found rows whose value is in the range; the list is used up.
+
+    Without branches on what is read: the rows lie far apart, and so their lines of memory are fetched side by side.
+    The fine bits, which are other lines, are read of those alone whose coarse bits are the same as an end's.
+    """
+    cdef int i, ends = 0
+    cdef Py_ssize_t first = block * BLOCK
+    cdef int64_t value, from_, upto
+    cdef uint64_t holds, left = 0
+    low, high = max(low, view.low[block]), min(high, view.high[block])
+    if low > high:
+        return False
+    if view.coarse is NULL:
+        for i in range(count):
+            value = view.broad[first + found[i]]
+            holds = (value >= low) & (value <= high)
+            mask[found[i] >> 6] |= holds << (found[i] & 63)
+            left |= holds
+        return left != 0
+    from_, upto = (low - view.base) >> view.shift, (high - view.base) >> view.shift
+    for i in range(count):
+        value = view.coarse[first + found[i]]
+        holds = (value >= from_) & (value <= upto)
+        mask[found[i] >> 6] |= holds << (found[i] & 63)
+        left |= holds
+        found[ends] = found[i]
+        ends += (value == from_) | (value == upto)
+    if view.fine is NULL or not ends:
+        return left != 0
+    for i in range(ends):
+        value = value_at(view, first + found[i])
+        if value < low or value > high:
+            mask[found[i] >> 6] &= ~(<uint64_t>1 << (found[i] & 63))
+    left = 0
     for i in range(WORDS):
-        word, kept = mask[i], 0
-        while word:
-            row = block * BLOCK + i * 64 + lowest_bit(word)
-            if ints is not NULL:
-                value = value_at(ints, row)
-                holds = (value >= low) & (value <= atom.high)
-            elif view.starts is NULL:
-                holds = _wanted(atom, code_at(view, row))
-            else:
-                holds = False
-                element, stop = view.starts[row], view.starts[row + 1]
-                while element < stop and not holds:
-                    holds = _wanted(atom, code_at(view, element))
-                    element += 1
-            kept |= <uint64_t>holds << (row & 63)
-            word &= word - 1
-        mask[i] = kept
-        left |= kept
+        left |= mask[i]
     return left != 0
 
 

@@ -10,10 +10,10 @@
 
 #if defined(__x86_64__) && defined(__linux__) && defined(__GNUC__) && !defined(__clang__) \
     && !defined(__SANITIZE_ADDRESS__) && !defined(CORE_EXT_PLAIN)
-#define GEO_BY_PROCESSOR __attribute__((target_clones("default", "arch=x86-64-v3", "arch=x86-64-v4"), \
+#define GEO_BY_PROCESSOR __attribute__((unused, target_clones("default", "arch=x86-64-v3", "arch=x86-64-v4"), \
                                         optimize("fp-contract=off")))
 #elif defined(__GNUC__) && !defined(__clang__)
-#define GEO_BY_PROCESSOR __attribute__((optimize("fp-contract=off")))
+#define GEO_BY_PROCESSOR __attribute__((unused, optimize("fp-contract=off")))
 #else
 #define GEO_BY_PROCESSOR
 #endif

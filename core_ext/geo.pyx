@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from libc.math cimport asin, cos, nextafter, sin, sqrt
-from libc.stdint cimport int64_t, uint8_t
-from libc.stdlib cimport free, realloc
+from libc.math cimport asin, cos, isnan, nextafter, sin, sqrt
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
+from libc.stdlib cimport calloc, free, realloc
 from libc.string cimport memcpy
 
 cdef extern from "geo.h" nogil:
@@ -169,3 +169,55 @@ cdef class Points:
             distances[i] = _kilometres(square) if number else INFINITE - INFINITE
             i += 1
         return made
+
+
+def origins(const double[:] latitude not None, const double[:] longitude not None):
+    """The different points among many: for each its number, -1 where it is NaN, and their unit vectors, 3 x points.
+
+    Many questions come from few points. ValueError for a point that is not on the sphere.
+    """
+    cdef Py_ssize_t count = latitude.shape[0], room = 16, i, slot, found = 0
+    if longitude.shape[0] != count:
+        raise ValueError("every latitude needs its longitude")
+    while room < 2 * count:
+        room *= 2
+    numbers, firsts, made = np.empty(count, np.int32), np.empty(count, np.int32), np.empty((3, count), np.float64)
+    cdef int32_t[::1] number = numbers, first = firsts
+    cdef double[:, ::1] vectors = made
+    cdef Vector at
+    cdef int32_t* taken = <int32_t*>calloc(room, sizeof(int32_t))
+    if taken is NULL:
+        raise MemoryError
+    try:
+        for i in range(count):
+            if isnan(latitude[i]) or isnan(longitude[i]):
+                number[i] = -1
+                continue
+            slot = <Py_ssize_t>(_mixed(latitude[i], longitude[i]) & <uint64_t>(room - 1))
+            while taken[slot] and (
+                latitude[first[taken[slot] - 1]] != latitude[i] or longitude[first[taken[slot] - 1]] != longitude[i]
+            ):
+                slot = (slot + 1) & (room - 1)
+            if not taken[slot]:
+                if not (-90 <= latitude[i] <= 90 and -180 <= longitude[i] <= 180):
+                    raise ValueError("the point is not on the sphere")
+                at = _vector(latitude[i], longitude[i])
+                vectors[0, found], vectors[1, found], vectors[2, found] = at.x, at.y, at.z
+                first[found] = <int32_t>i
+                found += 1
+                taken[slot] = <int32_t>found
+            number[i] = taken[slot] - 1
+    finally:
+        free(taken)
+    return numbers, np.ascontiguousarray(made[:, :found])
+
+
+cdef uint64_t _mixed(double latitude, double longitude) noexcept nogil:
+    """Bits that differ wherever points do, mostly."""
+    cdef uint64_t a, b
+    latitude, longitude = latitude + 0.0, longitude + 0.0  # 0 and -0 are one number
+    memcpy(&a, &latitude, sizeof(a))
+    memcpy(&b, &longitude, sizeof(b))
+    a = (a * <uint64_t>0x9E3779B97F4A7C15) ^ b
+    a = (a ^ (a >> 29)) * <uint64_t>0xBF58476D1CE4E5B9
+    return a ^ (a >> 32)

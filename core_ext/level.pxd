@@ -36,5 +36,9 @@ cdef extern from "blocks.h":
         void (*set_rows)(const uint16_t* rows, int count, uint64_t* out) noexcept nogil
         int64_t (*count_rows)(const uint16_t* rows, int count, const uint64_t* mask) noexcept nogil
         int (*extract)(const uint64_t* mask, uint16_t* rows) noexcept nogil
+        double (*least_u16)(const uint16_t* codes, uint64_t word, const double* table) noexcept nogil
+        uint64_t (*at_most_u16)(
+            const uint16_t* codes, uint64_t word, const double* table, double limit
+        ) noexcept nogil
 
 cdef const BlockLoops* blocks

@@ -270,3 +270,33 @@ def extract(const uint64_t[:, :] masks not None, uint16_t[:, :] rows not None):
         for i in range(masks.shape[0]):
             found += blocks.extract(&masks[i, 0], &rows[i, 0])
     return found
+
+
+def least(const uint16_t[:, :] codes not None, const uint64_t[:, :] masks not None, const double[::1] table not None):
+    """The least over all blocks; a column without whole words of 64 rows has none set beyond."""
+    cdef Py_ssize_t i, word
+    cdef double found = float("inf"), one
+    _fit((masks,), (codes,))
+    if np.asarray(codes).max(initial=0) >= table.shape[0]:
+        raise ValueError("the table has not all codes")
+    with nogil:
+        for i in range(masks.shape[0]):
+            for word in range((codes.shape[1] + 63) >> 6):
+                one = blocks.least_u16(&codes[i, word << 6], masks[i, word], &table[0])
+                found = min(found, one)
+    return found
+
+
+def at_most(
+    const uint16_t[:, :] codes not None, const double[::1] table not None, double limit,
+    uint64_t[:, :] masks not None
+):
+    """Keeps of the masks the rows for whose code the table has no more than the limit."""
+    cdef Py_ssize_t i, word
+    _fit((masks,), (codes,))
+    if np.asarray(codes).max(initial=0) >= table.shape[0]:
+        raise ValueError("the table has not all codes")
+    with nogil:
+        for i in range(masks.shape[0]):
+            for word in range((codes.shape[1] + 63) >> 6):
+                masks[i, word] = blocks.at_most_u16(&codes[i, word << 6], masks[i, word], &table[0], limit)

@@ -14,6 +14,14 @@ class Runs:
     @property
     def nbytes(self) -> int: ...
 
+def add_classes(
+    texts: list[str],
+    codes: dict[str | None, int],
+    classes: NDArray[np.int32],  # const int32_t[::1], by code
+    shift: int,
+    keys: NDArray[np.uint64],  # uint64_t[::1], added to
+) -> list[int]: ...
+
 class Answers:
     counts: NDArray[np.int64]
     squares: NDArray[np.float64]  # squared chord to the nearest row; infinity for none
@@ -30,6 +38,7 @@ class Answers:
         ids: NDArray[np.uint8],  # const uint8_t[:, ::1], rows x 16
         low: NDArray[np.uint64],  # const uint64_t[::1], of each question
         high: NDArray[np.uint64],
-        points: NDArray[np.float64] | None,  # const double[:, ::1], questions x 3: unit vectors; NaN for no point
-        vectors: NDArray[np.float64],  # const double[:, ::1], places x 4
+        origins: NDArray[np.int32] | None,  # const int32_t[::1], of each question; -1 for no point
+        points: NDArray[np.float64] | None,  # const double[:, ::1], 3 x origins: unit vectors
+        vectors: NDArray[np.float64],  # const double[:, ::1], 3 x places
     ) -> None: ...

@@ -64,11 +64,14 @@ def _table(entity: Entity) -> Statement:
             key = " primary key" if column.name == "id" else null
             lines.append(f"  {quoted(column.name)} {column.sql_type}{key}{_default(entity, field, column)}")
     if is_shared(entity):
-        computed = entity.audience not in (BY_RULES, KEPT)
-        rule = f"generated always as ({entity.audience}) stored" if computed else "not null default 0"
+        rule = f"generated always as ({entity.audience}) stored" if _computes(entity) else "not null default 0"
         lines.append(f"  audience smallint {rule}")
     body = ",\n".join(lines)
     return Statement("table", entity.table, entity.table, f"create table {quoted(entity.table)} (\n{body}\n)")
+
+
+def _computes(entity: Entity) -> bool:
+    return entity.audience not in (BY_RULES, KEPT)
 
 
 def is_shared(entity: Entity) -> bool:
@@ -201,13 +204,14 @@ def _triggers(entity: Entity) -> Iterator[Statement]:
     )
     each = f"{table} for each row execute function"
     sharing = is_shared(entity) and entity.audience == BY_RULES
+    computed = "'audience'" if is_shared(entity) and _computes(entity) else ""
     pieces = [
         *(
             [("share", f"before insert or update on {table} for each row execute function app.share()")]
             if sharing
             else []
         ),
-        ("touch", f"before update on {each} app.touch()"),
+        ("touch", f"before update on {each} app.touch({computed})"),
         (
             "remember",
             f"after insert or update or delete on {table} for each row execute function app.remember({hidden})",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 import struct
 from collections.abc import Sequence
@@ -11,10 +10,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from core_ext.geo import EARTH_KM
-from core_ext.runs import Answers
+from core_ext.geo import EARTH_KM, origins
+from core_ext.runs import Answers, add_classes
 from core_ext.search import matching
-from inventory.index.dictionary import Dictionary
 from inventory.index.plan import Plan
 from inventory.index.segment import SORTED
 from inventory.index.snapshot import Snapshot
@@ -83,7 +81,9 @@ def available(snapshot: Snapshot, plan: Plan, tuples: Tuples) -> Available | Non
     """
     vocabulary = snapshot.vocabulary
     low, high = _bounds(tuples, vocabulary)
-    points = _points(tuples)
+    start, points = None, None
+    if tuples.latitude is not None and tuples.longitude is not None:
+        start, points = origins(tuples.latitude, tuples.longitude)
     vectors = vocabulary.places.vectors()
     answers = Answers(len(low))
     for number, view in enumerate(snapshot.views):
@@ -92,7 +92,7 @@ def available(snapshot: Snapshot, plan: Plan, tuples: Tuples) -> Available | Non
         if wanted is None:
             return None
         places = segment.codes[PLACE] if len(segment.codes) > PLACE else None
-        answers.ask(number, segment.runs, wanted, places, segment.ids.ids, low, high, points, vectors)
+        answers.ask(number, segment.runs, wanted, places, segment.ids.ids, low, high, start, points, vectors)
     return Available(snapshot, answers)
 
 
@@ -107,29 +107,14 @@ def _bounds(tuples: Tuples, vocabulary: Vocabulary) -> tuple[NDArray[np.uint64],
     left = 64
     for texts, name, width in asked:
         left -= width
-        classes = _classes(texts, vocabulary.text(name))
-        if len(classes) != len(low):
-            raise ValueError("every column has an element for each question")
-        known &= classes > 0
-        low |= classes.astype(np.uint64) << np.uint64(left)
+        dictionary = vocabulary.text(name)
+        every = dictionary.class_of(dictionary.learned)
+        listed = texts if isinstance(texts, list) else list(texts)
+        for place in add_classes(listed, dictionary.codes, every, left, low):
+            spelled = dictionary.matching(listed[place])  # another spelling, or a value that nobody has
+            if spelled and spelled[0] < len(every):
+                low[place] |= np.uint64(int(every[spelled[0]]) << left)
+            else:
+                known[place] = False
     high = low | np.uint64((1 << left) - 1)
     return np.where(known, low, np.uint64(1)), np.where(known, high, np.uint64(0))
-
-
-def _classes(texts: Sequence[str], dictionary: Dictionary) -> NDArray[np.int64]:
-    """The class of each text, 0 for a value that nobody has."""
-    every = dictionary.class_of(len(dictionary))
-    codes = np.fromiter(map(dictionary.find_or_none, texts, itertools.repeat(-1)), np.int64, len(texts))
-    classes = np.where(codes < 0, 0, every[codes]).astype(np.int64)
-    for place in np.flatnonzero(codes < 0).tolist():  # another spelling, or a value that nobody has
-        known = dictionary.matching(texts[place])
-        classes[place] = every[known[0]] if known else 0
-    return classes
-
-
-def _points(tuples: Tuples) -> Floats | None:
-    """The unit vectors of the questions' points."""
-    if tuples.latitude is None or tuples.longitude is None:
-        return None
-    phi, lam = np.radians(tuples.latitude), np.radians(tuples.longitude)
-    return np.ascontiguousarray(np.stack((np.cos(phi) * np.cos(lam), np.cos(phi) * np.sin(lam), np.sin(phi)), axis=1))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -44,9 +44,9 @@ class Codes(Generic[K]):
         return code
 
     @property
-    def find_or_none(self) -> Callable[[K, int], int]:
-        """Takes a value and what to answer if nobody ever had it, and gives its code: for very many values at once."""
-        return self._codes.get
+    def codes(self) -> dict[K | None, int]:
+        """The codes by value, to look up very many at once; not to be changed."""
+        return self._codes
 
     def find(self, value: K) -> int | None:
         """The code of a value, if anybody ever had it."""

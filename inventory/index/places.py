@@ -53,7 +53,5 @@ class Places(Codes[tuple[float, float]]):
         return self._points.distances_km(latitude, longitude, codes)
 
     def vectors(self) -> NDArray[np.float64]:
-        """The unit vectors by code: places x 4, the last number 0; infinitely far away for "no point"."""
-        vectors = np.zeros((len(self._points), 4))
-        vectors[:, :3] = self._points.vectors().T
-        return vectors
+        """The unit vectors by code: 3 x places; infinitely far away for "no point"."""
+        return self._points.vectors()

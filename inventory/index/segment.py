@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core_ext.checksum import Pages
-from core_ext.columns import BLOCK_ROWS, CodeColumn, IntColumn, aligned, bit_at, gather_lists, set_bit
+from core_ext.columns import BLOCK_ROWS, CodeColumn, IntColumn, aligned, bit_at, gather_lists, set_bit, together
 from core_ext.ids import Ids
 from core_ext.page import Fragments
 from core_ext.runs import Runs
@@ -54,6 +54,7 @@ class Segment:
             by_id = self.ids.order()
             for name in ORDERED:
                 self.ints[INT[name]].ordered(by_id)
+            together([*(column for column in self.codes if column is not None), *self.ints])
         self.fragments = table.fragments
         self.cuts = table.cuts
         self.open_words = table.open_words

@@ -25,7 +25,7 @@ from inventory.index.plan import Plan
 from inventory.index.segment import View, build, combine, living
 from inventory.index.snapshot import Snapshot
 from inventory.index.table import Numbers, RowTable, encode, id_bytes, ids_of, joined
-from inventory.index.vocabulary import COLUMN, PLACE, Vocabulary
+from inventory.index.vocabulary import COLUMN, PLACE, STATUS_CODES, Vocabulary
 from inventory.vehicle_row import OFFERED, VehicleRow
 
 COMPACTED_ROWS = 1_024
@@ -157,7 +157,9 @@ class StockIndex:
         """Gives one car another status in place, about a microsecond; False if the index does not hold it."""
         with self._writing:
             snapshot = self._snapshot
-            code = self._status_code(status)
+            code = STATUS_CODES.get(status)
+            if code is None:
+                raise ValueError(f"there is no status {status}")
             for view in reversed(snapshot.views):
                 row = view.statuses.change(self._gate, key, code, status in OFFERED)
                 if row >= 0:
@@ -167,12 +169,6 @@ class StockIndex:
                     self._publish(snapshot.views, snapshot.vocabulary, as_of)
                     return True
             return False
-
-    def _status_code(self, status: str) -> int:
-        code = self._snapshot.vocabulary.text("status").find(status)
-        if code is None:
-            raise ValueError(f"there is no status {status}")
-        return code
 
     def merge(self) -> None:
         """Joins segments; for a background thread. Changes that arrive meanwhile are kept.
@@ -302,14 +298,15 @@ class StockIndex:
         others = []
         for row in rows:
             place = self._snapshot.find(id_bytes(row.id))
-            if place is not None and _is_the_same(*place, row, self._snapshot.vocabulary):
+            settable = row.status in STATUS_CODES
+            if place is not None and settable and _is_the_same(*place, row, self._snapshot.vocabulary):
                 flips.append((*place, row))
             else:
                 others.append(row)
         return flips, others
 
     def _flip(self, view: View, row: int, key: str, status: str, version: int) -> None:
-        view.statuses.put(row, self._status_code(status), status in OFFERED)
+        view.statuses.put(row, STATUS_CODES[status], status in OFFERED)
         view.segment.changed[row] = (status, version)
         if self._held:
             self._restless.append((id_bytes(key), status, version))
@@ -344,7 +341,7 @@ class StockIndex:
                 joint.kill(now[now >= 0].tolist())
             for key, status, version in self._restless:
                 if (row := joint.find(key)) >= 0:
-                    joint.statuses.put(row, self._status_code(status), status in OFFERED)
+                    joint.statuses.put(row, STATUS_CODES[status], status in OFFERED)
                     segment.changed[row] = (status, version)
             views = self._snapshot.views
             first = next((i for i, view in enumerate(views) if id(view.segment) in self._held), len(views))

@@ -17,6 +17,8 @@ FIXED_COLUMNS = ODOMETER_BAND + 1
 WORD_COLUMNS = ("make", "model", "trim", "options")
 INT_COLUMNS = ("price_minor", "model_year", "odometer_km", "in_stock_since", "available_on")
 COLUMN = {name: number for number, name in enumerate(TEXT_COLUMNS)} | {"options": OPTIONS}
+STATUS_CODES = {status: code for code, status in enumerate(STATUSES, 1)}
+"""Known from the start, so that every segment can take any of them in place."""
 INT = {name: number for number, name in enumerate(INT_COLUMNS)}
 
 
@@ -26,7 +28,7 @@ class Vocabulary:
     def __init__(self) -> None:
         self.options = Dictionary()
         self.texts = tuple(Dictionary() for _ in TEXT_COLUMNS)
-        for status in STATUSES:  # known from the start, so that every segment can take any of them in place
+        for status in STATUS_CODES:
             self.text("status").code(status)
         self.places = Places()
         self.years: Codes[int] = Codes()

@@ -128,6 +128,7 @@ ROUTES = [
         grant=_ASKERS,
         summary="How many vehicles answer each of many questions, and where the nearest stands; streamed as NDJSON",
         body=AvailabilityRequest,
+        asks=True,
         returns=AvailabilityAnswer,
         streams=("application/json", NDJSON),
         answers=("application/json", NDJSON),

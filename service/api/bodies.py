@@ -23,14 +23,17 @@ def _decoder(annotation: Any) -> msgspec.json.Decoder[Any]:
     return msgspec.json.Decoder(annotation, strict=True)
 
 
-def decode(raw: bytes, annotation: Any) -> Any:
+def decode(raw: bytes, annotation: Any, *, asks: bool = False) -> Any:
     """The JSON body as the Struct, its values in their normal form; Malformed, UnknownProperty or Invalid."""
-    body = parse_json(raw, annotation)
+    body = parse_json(raw, annotation, asks=asks)
     return checked(body) if isinstance(body, msgspec.Struct) else body
 
 
-def parse_json(raw: bytes, annotation: Any = Any) -> Any:
-    """Strict JSON: UTF-8, nesting that the parser bears, no U+0000 in any text."""
+def parse_json(raw: bytes, annotation: Any = Any, *, asks: bool = False) -> Any:
+    """Strict JSON: UTF-8, nesting that the parser bears, no U+0000 in any text.
+
+    `asks`: it is a question, so that one beyond its limits is Malformed and not Invalid as a record's value is.
+    """
     try:
         if b"\\u0000" in raw:
             _refuse_nul(msgspec.json.decode(raw), "")
@@ -40,7 +43,7 @@ def parse_json(raw: bytes, annotation: Any = Any) -> Any:
     except UnicodeDecodeError as fault:
         raise Malformed(f"The body is not UTF-8: byte {fault.start}") from None
     except msgspec.ValidationError as fault:
-        raise shaped(str(fault)) from None
+        raise shaped(str(fault), asks=asks) from None
     except msgspec.DecodeError as fault:
         raise Malformed(f"The body is not JSON: {fault}") from None
 
@@ -64,7 +67,7 @@ def pointer(path: str) -> str:
     return "".join("/" + step.replace("~", "~0").replace("/", "~1") for step in steps)
 
 
-def shaped(message: str) -> Problem:
+def shaped(message: str, *, asks: bool = False) -> Problem:
     """A validation message of msgspec as the refusal it means: a broken limit, an unknown property or a wrong shape."""
     found = _WHERE.search(message)
     at = pointer(found["path"]) if found else ""
@@ -75,7 +78,7 @@ def shaped(message: str) -> Problem:
     missing = re.match(r"Object missing required field `(.*)`", told)
     if missing:
         return Malformed.at(f"{at}/{missing[1]}", "is required", "required")
-    return (Invalid if _LIMIT.match(told) else Malformed).at(at, told)
+    return (Invalid if _LIMIT.match(told) and not asks else Malformed).at(at, told)
 
 
 def pairs(query_string: bytes) -> list[tuple[str, str]]:

@@ -103,7 +103,7 @@ class Reader(Generic[Q]):
     def one(self, raw: bytes, line: int | None = None) -> Q | Refused:
         """One question, or why it is none."""
         try:
-            found: Q = bodies.parse_json(raw, self._type)
+            found: Q = bodies.parse_json(raw, self._type, asks=True)
         except Problem as problem:
             id = _id_of(raw)
             self.unreadable += not problem.errors
@@ -287,6 +287,6 @@ def _raws(body: bytes, name: str) -> list[msgspec.Raw]:
     try:
         found: list[msgspec.Raw] = getattr(msgspec.json.decode(body, type=envelope), name)
     except _FAULTS:
-        bodies.parse_json(body, envelope)
+        bodies.parse_json(body, envelope, asks=True)
         raise
     return found

@@ -147,7 +147,7 @@ def _read_body(call: Call, raw: bytes) -> None:
     media = call.request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media != "application/json" and not media.endswith("+json"):
         raise UnsupportedMediaType("Send application/json")
-    call.body = bodies.decode(raw, annotation)
+    call.body = bodies.decode(raw, annotation, asks=route.asks)
 
 
 def response(route: Route, result: Any) -> Response[Any]:

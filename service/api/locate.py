@@ -73,6 +73,7 @@ ROUTES = [
         grant=EVERYBODY,
         summary="Look for one car: exact matches along the network of locations, then the closest, and what differs",
         body=LocateRequest,
+        asks=True,
         returns=LocateAnswer,
         problems=_FIND_PROBLEMS,
     ),

@@ -100,6 +100,8 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     body: Any = None
     body_of: BodyOf | None = None
     body_optional: bool = False
+    asks: bool = False
+    """The body is a question and no record: one beyond its limits is malformed, where a value is against a rule."""
     returns: Any = None
     status: int = 200
     query: dict[str, Param] | None = {}

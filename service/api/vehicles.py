@@ -121,6 +121,7 @@ ROUTES = [
         grant=EVERYBODY,
         summary="Search the stock of all locations by criteria, with exact totals, facets and relaxations",
         body=SearchRequest,
+        asks=True,
         returns=VehiclePage,
         problems=_SEARCH_PROBLEMS,
     ),

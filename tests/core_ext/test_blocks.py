@@ -194,6 +194,20 @@ def test_listed_rows_are_added_and_counted(drawn: list[Array], seed: int, count:
     np.testing.assert_array_equal(rows_of(out), drawn[0] | listed)
 
 
+@given(some_masks(1), SEEDS, SIZES)
+def test_codes_are_looked_up_in_a_table_of_numbers(drawn: list[Array], seed: int, size: int) -> None:
+    rng = np.random.default_rng(seed)
+    chosen, codes = drawn[0].copy(), rng.integers(0, 3_000, (2, size)).astype(np.uint16)
+    chosen[:, size:] = False
+    table = rng.integers(0, 500, 3_000).astype(np.float64)
+    table[rng.integers(0, 3_000, 20)] = np.inf
+    found = np.where(chosen[:, :size], table[codes], np.inf)
+    assert loops.least(codes, masks_of(chosen), table) == found.min(initial=np.inf)
+    limit, masks = float(rng.integers(0, 500)), masks_of(chosen)
+    loops.at_most(codes, table, limit, masks)
+    np.testing.assert_array_equal(rows_of(masks)[:, :size], found <= limit)
+
+
 @given(some_masks(1))
 def test_set_rows_are_listed_in_ascending_order(drawn: list[Array]) -> None:
     rows = np.zeros((2, ROWS), np.uint16)
@@ -237,6 +251,9 @@ def test_nothing_is_read_beyond_the_rows(edge: Array, rows: int) -> None:
             loops.in_set(values, np.zeros(64, np.uint64), out)
             loops.count_rows(values, out)
             loops.set_rows(values, out)
+            chosen = masks_of(np.arange(ROWS)[None, :] < rows)
+            loops.least(values, chosen, np.zeros(100))
+            loops.at_most(values, np.zeros(100), 1.0, chosen)
         if kind == "uint8":
             loops.planes_of(values, np.zeros((1, 5, 64), np.uint64))
         expected = np.ones(rows, bool) if kind != "uint32" else values[0] >= 0

@@ -6,11 +6,12 @@ import math
 import random
 import struct
 
+import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from core_ext.geo import ABSENT_KEY, EARTH_KM, Points
+from core_ext.geo import ABSENT_KEY, EARTH_KM, Points, origins
 
 latitudes = st.one_of(st.floats(-90, 90), st.sampled_from([-90.0, 0.0, -0.0, 90.0, 40.7]))
 longitudes = st.one_of(st.floats(-180, 180), st.sampled_from([-180.0, 0.0, 180.0, -74.0]))
@@ -112,3 +113,25 @@ def test_unknown_numbers_and_radii_below_nothing_are_refused() -> None:
     for radius in (-1.0, math.nan):
         with pytest.raises(ValueError, match="not negative"):
             held.within(0.0, 0.0, radius, 2)
+
+
+def test_many_origins_are_told_as_the_few_points_that_they_are() -> None:
+    rng = np.random.default_rng(3)
+    few = np.column_stack((rng.uniform(-90, 90, 40), rng.uniform(-180, 180, 40)))
+    few[0] = 0.0, -0.0
+    chosen = rng.integers(0, 40, 500)
+    asked = few[chosen]
+    asked[chosen == 0, 1] = 0.0
+    asked[7] = np.nan, 4.0
+    numbers, vectors = origins(asked[:, 0], asked[:, 1])
+    assert numbers[7] == -1
+    told = np.delete(np.arange(500), 7)
+    assert vectors.shape == (3, len(set(chosen[told].tolist())))
+    assert len(set(zip(chosen[told].tolist(), numbers[told].tolist(), strict=True))) == vectors.shape[1]
+    phi, lam = np.radians(asked[told]).T
+    expected = np.stack((np.cos(phi) * np.cos(lam), np.cos(phi) * np.sin(lam), np.sin(phi)))
+    np.testing.assert_allclose(vectors[:, numbers[told]], expected, rtol=0, atol=1e-12)
+    with pytest.raises(ValueError, match="sphere"):
+        origins(np.array([91.0]), np.array([0.0]))
+    with pytest.raises(ValueError, match="longitude"):
+        origins(np.array([1.0]), np.array([]))

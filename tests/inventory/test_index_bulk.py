@@ -68,6 +68,32 @@ def test_each_question_is_answered_as_a_search(
             assert found.distances_km[question] == pytest.approx(nearest["distance_km"], abs=0.001)
 
 
+def test_many_questions_from_few_points_find_the_nearest_of_many_places(stock: list[VehicleRow]) -> None:
+    rng = random.Random(7)
+    places = [(rng.uniform(30, 50), rng.uniform(-120, -70), f"place-{number}") for number in range(700)]
+    moved = []
+    for row in stock:
+        latitude, longitude, name = rng.choice(places if rng.random() < 0.5 else places[:40])
+        place = {"latitude": latitude, "longitude": longitude, "location_id": name}
+        moved.append(msgspec.structs.replace(row, make=rng.choice(("Ford", "FORD", "Kia")), **place))
+    index = StockIndex(secret=b"s", today=lambda: TODAY)
+    index.load(moved[:4_200], "1")
+    index.apply(moved[4_200:], [], "2")
+    asked = [rng.choice(("Ford", "kia", "Kia", "FORD")) for _ in range(90)]
+    points = [rng.choice((places[3][:2], (40.0, -100.0), (35.5, -80.25))) for _ in asked]
+    axes = np.array(points)
+    found = index.available_many(Tuples(asked, latitude=axes[:, 0], longitude=axes[:, 1]), EVERYTHING)
+    assert found is not None
+    ids, locations = found.ids(), found.location_ids()
+    for question, point in enumerate(points):
+        criteria = Criteria(make=[asked[question]], near=Near(*point))
+        page = index.search(SearchRequest(criteria=criteria, sort=[Sort("distance")], limit=1), EVERYTHING)
+        nearest = msgspec.json.decode(page.items[0])
+        assert (found.counts[question], ids[question]) == (page.total, nearest["id"])
+        assert locations[question] == nearest["location_id"]
+        assert found.distances_km[question] == pytest.approx(nearest["distance_km"], abs=0.001)
+
+
 def test_questions_whose_columns_do_not_fit_together_are_refused(index: StockIndex) -> None:
     for wrong in (Tuples(["Ford"], trim=["XLE"]), Tuples(["Ford"], ["Rio", "Camry"])):
         with pytest.raises(ValueError, match="column"):

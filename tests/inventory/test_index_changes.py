@@ -18,6 +18,7 @@ from inventory.criteria import Criteria, SearchRequest, Sort
 from inventory.index import EVERYTHING, GUEST, Audience, StockIndex
 from inventory.index import stock as stock_module
 from inventory.index.stock import COMPACTED_ROWS
+from inventory.index.vocabulary import STATUS_CODES, Vocabulary
 from inventory.vehicle_row import STATUSES, VehicleRow
 from tests.inventory.search_twin import Twin
 from tests.inventory.stocks import TODAY, audiences, requests, row, seeded_rows
@@ -276,3 +277,8 @@ def test_searches_in_threads_each_see_one_state_while_changes_arrive() -> None:
     for thread in threads:
         thread.join()
     assert faults == []
+
+
+def test_a_status_has_the_same_code_in_every_index() -> None:
+    statuses = Vocabulary().text("status")
+    assert {status: statuses.find(status) for status in STATUSES} == STATUS_CODES

@@ -129,9 +129,8 @@ class Storm:
 
         async def update(table: str, id: str, **values: Any) -> None:
             names, places = ", ".join(values), ", ".join(f"${place}" for place in range(2, len(values) + 2))
-            changed = f"({names}) is distinct from ({places})"
             await connection.execute(
-                f"update {table} set ({names}) = row({places}) where id = $1 and {changed}", id, *values.values()
+                f"update {table} set ({names}) = row({places}) where id = $1", id, *values.values()
             )
 
         at = chance.choice(

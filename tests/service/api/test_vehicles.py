@@ -240,6 +240,22 @@ async def test_a_dealer_takes_nothing_into_anothers_stock(world: StockWorld) -> 
     assert answer.json()["errors"][0]["pointer"] == "/location_id"
 
 
+async def test_an_update_of_a_stock_entry_that_changes_nothing_is_none(world: StockWorld) -> None:
+    told = (
+        "select (select count(*) from history where record_id = e.id), version, updated_at from stock_entry e "
+        "where id = $1"
+    )
+    id = await world.owner.fetchval("select id from stock_entry where left_on is null order by id limit 1")
+    before = await world.owner.fetchrow(told, id)
+    await world.owner.execute("update stock_entry set status = status, holds = holds where id = $1", id)
+    assert await world.owner.fetchrow(told, id) == before
+    dearer = "price_minor = coalesce(price_minor, 0) + 1, price_currency = 'USD'"
+    await world.owner.execute(f"update stock_entry set {dearer} where id = $1", id)
+    changes, version, updated_at = await world.owner.fetchrow(told, id)
+    assert (changes, version) == (before[0] + 1, before[1] + 1)
+    assert updated_at > before[2]
+
+
 async def test_numbers_that_are_taken_conflict(world: StockWorld) -> None:
     taken = await world.owner.fetchrow(
         "select v.vin, e.stock_number, e.location_id::text from stock_entry e join vehicle v on v.id = e.vehicle_id "
