@@ -200,7 +200,8 @@ class StockFollower:
     async def _pause(self, seconds: float) -> None:
         """Wait for the next poll; somebody who waits for a write ends the pause."""
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._wanted.wait(), seconds)
+            async with asyncio.timeout(seconds):  # unlike wait_for, it loses no cancel that comes with the end
+                await self._wanted.wait()
         self._wanted.clear()
 
     async def poll(self) -> bool:

@@ -109,7 +109,7 @@ ReasonCode = Literal[
 ]
 
 
-class Change(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Remedy(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One change that would open a slot; `kind` tells which, and which of the others are given.
 
     START: ask for `start` (at `center_id` for a CENTER). CENTER: another centre. TECHNICIAN: `technician_id`, or any
@@ -146,7 +146,7 @@ class Reason(msgspec.Struct, frozen=True):
 
     code: ReasonCode
     detail: str
-    change: Change | None = None
+    change: Remedy | None = None
 
 
 class Closed(msgspec.Struct, frozen=True):

@@ -13,7 +13,7 @@ import numpy as np
 
 from core_ext import timeline
 from core_ext import work as kernels
-from scheduling.asking import Audience, Change, Closed, Counter, Reason, ReasonCode
+from scheduling.asking import Audience, Closed, Counter, Reason, ReasonCode, Remedy
 from scheduling.calendar.center import NOTHING, Center
 from scheduling.calendar.limits import Limits
 from scheduling.calendar.patterns import CELLS_A_DAY, Bits, closed_days
@@ -58,7 +58,7 @@ class Cause(msgspec.Struct, frozen=True):
 
     code: ReasonCode
     detail: str
-    change: Change | None = None
+    change: Remedy | None = None
     size: float = 0.0
 
 
@@ -93,7 +93,7 @@ def against(at: AtCenter, start: int) -> list[list[Cause]]:
 def _full(limits: Limits, one: Counter) -> Cause:
     code: ReasonCode = "TRANSPORT_LIMIT" if one.counter.startswith("TRANSPORT:") else "CAP_REACHED"
     cap = one.cap - limits.left(one) + one.amount
-    change = Change(kind="CAP", counter=one.counter, on=one.on_day, cap=cap)
+    change = Remedy(kind="CAP", counter=one.counter, on=one.on_day, cap=cap)
     return Cause(code, f"{one.counter} of {one.on_day} has reached {one.cap}", change, 1)
 
 
@@ -112,10 +112,10 @@ def _shared(at: AtCenter, start: int) -> list[Cause]:
     people = [need for need in at.prepared.needs if need.role in PEOPLE]
     devices = [need for need in at.prepared.needs if need.role == "EQUIPMENT"]
     if len(people) == 2 and len(devices) < 2:
-        change = Change(kind="RESOURCE", role=people[0].role)
+        change = Remedy(kind="RESOURCE", role=people[0].role)
         return [Cause("TECHNICIAN_BUSY", "The same person is needed for two things", change, 1e6)]
     if len(devices) == 2 and len(people) < 2:
-        change = Change(kind="RESOURCE", role="EQUIPMENT", type=devices[1].type or devices[0].type)
+        change = Remedy(kind="RESOURCE", role="EQUIPMENT", type=devices[1].type or devices[0].type)
         return [Cause("EQUIPMENT_BUSY", "The same device is needed for two things", change, 1e6)]
     return [Cause("TECHNICIAN_BUSY", "The same people or devices are needed for several things", None, 1e6)]
 
@@ -166,7 +166,7 @@ def _standing(at: AtCenter) -> Iterator[list[Cause]]:
     lacks = question.authorised(center)
     if lacks is not None:
         brand = str(question.facts.get("brand") or question.facts.get("make"))
-        change = Change(kind="FRANCHISE", brand=brand, function=lacks)
+        change = Remedy(kind="FRANCHISE", brand=brand, function=lacks)
         yield [Cause("NOT_AUTHORISED", f"The centre may not do {lacks} for {brand}", change, 1e7)]
     if not question.takes_transport(center):
         yield [Cause("TRANSPORT_LIMIT", f"The centre does not offer {question.wish.transport}")]
@@ -186,7 +186,7 @@ def _of_the_time(at: AtCenter, start: int) -> Iterator[list[Cause]]:
     ready = question.parts_from(at.center.id)
     if start < ready:
         when = "" if ready == NEVER else f" before {instant_of(ready, zone).isoformat()}"
-        change = Change(kind="PARTS", start=instant_of(start, zone))
+        change = Remedy(kind="PARTS", start=instant_of(start, zone))
         yield [Cause("PARTS_NOT_READY", f"The parts are not there{when}", change, 1e5)]
     if not patterns.first <= start < patterns.last:
         return
@@ -207,7 +207,7 @@ def _shut(at: AtCenter, shut: Sequence[int]) -> Cause:
     days = patterns.days(zone)
     on = days.on(shut[0])
     begin, end = (bound - patterns.first for bound in day_bounds(zone, on))
-    change = Change(
+    change = Remedy(
         kind="HOURS", start=instant_of(shut[0], zone), end=instant_of(shut[-1] + 1, zone), center_id=at.center.id
     )
     size = 1e4 + len(shut) * CELL_MINUTES
@@ -288,7 +288,7 @@ def _lacking(at: AtCenter, need: Need, start: int, end: int) -> list[Cause]:
 
 
 def _none_of(at: AtCenter, need: Need, lone: bool, *, exists: bool) -> Cause:
-    change = Change(kind="RESOURCE", role=need.role, type=need.type) if lone else None
+    change = Remedy(kind="RESOURCE", role=need.role, type=need.type) if lone else None
     if at.question.wish.technician is not None and need is at.question.work.main:
         return Cause("NO_SHIFT", "The technician does not work at this centre then", None, 1e9)
     if need.role in PEOPLE:
@@ -315,7 +315,7 @@ def _obstacles(at: AtCenter, one: Resource, need: Need, span: tuple[int, int], e
     if not member:
         causes.append(Cause("NO_SHIFT", "Not of this centre then", None, 1e8))
     elif off:
-        change = Change(
+        change = Remedy(
             kind="SHIFT",
             resource_id=one.id,
             start=instant_of(off[0], zone),
@@ -326,7 +326,7 @@ def _obstacles(at: AtCenter, one: Resource, need: Need, span: tuple[int, int], e
     for away in one.absences:
         hit = [cell for cell in (there if paced else wanted) if away.from_cell <= cell < away.to_cell]
         if hit:
-            change = Change(
+            change = Remedy(
                 kind="ABSENCE",
                 resource_id=one.id,
                 start=instant_of(hit[0], zone),
@@ -340,7 +340,7 @@ def _obstacles(at: AtCenter, one: Resource, need: Need, span: tuple[int, int], e
             hits[busy.appointment_id] = hits.get(busy.appointment_id, 0) + overlap
     code: ReasonCode = _BUSY.get(need.role, "TECHNICIAN_BUSY")
     for appointment_id in hits:
-        change = Change(kind="MOVE", resource_id=one.id, appointment_id=appointment_id)
+        change = Remedy(kind="MOVE", resource_id=one.id, appointment_id=appointment_id)
         causes.append(Cause(code, "Reserved then", change, 3000))
     return causes
 
@@ -351,7 +351,7 @@ def _unskilled(at: AtCenter, one: Resource, skill: str, level: int, end: int) ->
     on = instant_of(end - 1, at.center.row.zone).date()
     if any(own >= level and (until is None or on < until) for own, until in owned):
         return None
-    change = Change(kind="SKILL", resource_id=one.id, skill=skill, level=level, on=on)
+    change = Remedy(kind="SKILL", resource_id=one.id, skill=skill, level=level, on=on)
     if any(own >= level for own, _ in owned):
         return Cause("CERTIFICATION_EXPIRED", f"A certification of {skill} has expired by {on}", change, 2e4)
     if owned:
@@ -359,7 +359,7 @@ def _unskilled(at: AtCenter, one: Resource, skill: str, level: int, end: int) ->
     return Cause("SKILL_MISSING", f"{skill} is needed", change, 4e4)
 
 
-def told(at: AtCenter, things: Sequence[list[Cause]], audience: Audience, other: Change | None) -> list[Reason]:
+def told(at: AtCenter, things: Sequence[list[Cause]], audience: Audience, other: Remedy | None) -> list[Reason]:
     """The reasons as an audience may know them; `other`: another start, technician or centre that is free.
 
     Those who plan the centre are told each thing by its smallest change, if there is one thing alone.
@@ -377,18 +377,18 @@ def told(at: AtCenter, things: Sequence[list[Cause]], audience: Audience, other:
     return found[:_MOST_REASONS]
 
 
-def other_way(question: Question, center: Center, around: tuple[int, int]) -> Change | None:
+def other_way(question: Question, center: Center, around: tuple[int, int]) -> Remedy | None:
     """The smallest change of the request that opens a slot: any technician, another start, another centre."""
     wish = question.wish
     if wish.technician is not None and not wish.closed_teams:
         open_wish: Wish = msgspec.structs.replace(wish, technician=None)
         anybody = msgspec.structs.replace(question.wishing(open_wish), first=around[0], last=around[1])
         if around[1] > around[0] and AtCenter(anybody, center).starts():
-            return Change(kind="TECHNICIAN")
+            return Remedy(kind="TECHNICIAN")
     start = next_start(question, center, around)
     zone = center.row.zone
     if start is not None:
-        return Change(kind="START", start=instant_of(start, zone))
+        return Remedy(kind="START", start=instant_of(start, zone))
     if wish.technician is None and wish.vehicle is None and around[1] > around[0]:
         near = msgspec.structs.replace(question, first=around[0], last=around[1])
         for other in _neighbours(question, center):
@@ -396,7 +396,7 @@ def other_way(question: Question, center: Center, around: tuple[int, int]) -> Ch
             if not list(_standing(place)):
                 starts = place.starts()
                 if starts:
-                    return Change(kind="CENTER", center_id=other.id, start=instant_of(starts[0], other.row.zone))
+                    return Remedy(kind="CENTER", center_id=other.id, start=instant_of(starts[0], other.row.zone))
     return None
 
 

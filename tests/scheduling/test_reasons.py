@@ -14,11 +14,11 @@ from scheduling.asking import (
     STAFF,
     SYSTEM,
     Audience,
-    Change,
     Closed,
     Option,
     Reason,
     Refused,
+    Remedy,
     SlotRequest,
 )
 from scheduling.calendar.rows import CapacityRule, CenterRow, Extra, Hours, Member, Resource, Shifts, WorkType
@@ -71,7 +71,7 @@ def _at(instant: datetime | None) -> int:
     return cell_of(instant)
 
 
-def applied(world: World, request: SlotRequest, change: Change) -> tuple[World, SlotRequest]:
+def applied(world: World, request: SlotRequest, change: Remedy) -> tuple[World, SlotRequest]:
     """The world and the request after the change that a reason tells."""
     resources = {one.id: one for one in world.resources}
     one = resources.get(change.resource_id or "")
@@ -148,7 +148,7 @@ def world_id(world: World, no: int) -> str | None:
     return next((one.id for one in world.resources if one.no == no), None)
 
 
-def _more(world: World, change: Change) -> Resource:
+def _more(world: World, change: Remedy) -> Resource:
     """One more that has and can everything."""
     kinds: Any = {"BAY": "BAY", "EQUIPMENT": "EQUIPMENT", "LOANER": "VEHICLE", "DEMO_VEHICLE": "VEHICLE"}
     kind = kinds.get(str(change.role), "TECHNICIAN")
@@ -159,7 +159,7 @@ def _more(world: World, change: Change) -> Resource:
     return Resource(no=999, id="more", kind=kind, members=members, **values)
 
 
-def _raised(rule: CapacityRule, change: Change) -> CapacityRule:
+def _raised(rule: CapacityRule, change: Remedy) -> CapacityRule:
     if str(change.counter).startswith("TRANSPORT") and rule.kind == "TRANSPORT_LIMIT":
         return msgspec.structs.replace(rule, per_day=change.cap)
     if str(change.counter).startswith("MINUTES") and rule.kind == "HOURS_BY_TEAM":
@@ -167,7 +167,7 @@ def _raised(rule: CapacityRule, change: Change) -> CapacityRule:
     return rule
 
 
-def _raised_work(one: WorkType, change: Change) -> WorkType:
+def _raised_work(one: WorkType, change: Remedy) -> WorkType:
     if change.counter == f"WORK:{one.code}":
         return msgspec.structs.replace(one, per_day=change.cap)
     if str(change.counter).startswith(f"WORK:{one.code}:"):
@@ -297,7 +297,7 @@ def test_a_sick_technician_a_busy_one_and_one_off_shift_look_alike_to_customers(
     ]
     told = [closed(world, CUSTOMER, asking()) for world in worlds]
     assert told[0] == told[1] == told[2]
-    assert told[0][0].reasons[0].change == Change(kind="START", start=at("11-24 08:00"))
+    assert told[0][0].reasons[0].change == Remedy(kind="START", start=at("11-24 08:00"))
 
 
 def test_those_who_plan_the_centre_are_told_what_would_open_it() -> None:
@@ -356,7 +356,7 @@ def test_a_named_technician_who_is_taken_is_the_obstacle() -> None:
     world = World([center()], [technician(1), technician(2)], [work()], [taken(1, "11-23 08:00", "11-23 17:00")])
     told = closed(world, CUSTOMER, asking(technician_id="t1"))
     change = told[0].reasons[0].change
-    assert change == Change(kind="TECHNICIAN")
+    assert change == Remedy(kind="TECHNICIAN")
     _, request = applied(world, asking(technician_id="t1"), change)
     assert starts(world.made(), request)
 
@@ -365,7 +365,7 @@ def test_another_centre_is_told_where_this_one_never_has_time() -> None:
     rows = [center("c1", latitude=52.0, longitude=13.0), center("c2", latitude=52.1, longitude=13.0)]
     world = World(rows, [technician(1, of="c2")], [work()])
     told = closed(world, CUSTOMER, asking())
-    assert told[0].reasons[0].change == Change(kind="CENTER", center_id="c2", start=at("11-23 08:00"))
+    assert told[0].reasons[0].change == Remedy(kind="CENTER", center_id="c2", start=at("11-23 08:00"))
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
