@@ -17,7 +17,7 @@ from domain.kit.policy import Principal
 from domain.kit.record import Entity
 from domain.kit.schema import quoted
 from domain.kit.values import in_our_time, on_our_calendar
-from domain.kit.views import View
+from domain.kit.views import View, own_sql
 
 OPERATORS = {"eq": "=", "ne": "<>", "gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
 MOST = 200
@@ -171,6 +171,8 @@ def where(query: Query, view: View, principal: Principal, arguments: Arguments, 
 def _narrowed(field: Field, entity: Entity, principal: Principal, arguments: Arguments) -> list[str]:
     if field.reads is None or principal.sees_everything or principal.keys & field.reads.network:
         return []
+    if principal.persona == "CUSTOMER":  # what is theirs may be so by an asset or another column than the dealer's
+        return [own_sql(entity, principal)]
     if entity.account is None:
         return ["false"]
     accounts = principal.accounts_with(field.reads.own)
