@@ -58,7 +58,7 @@ FREEING = frozenset({"cancel", "reschedule", "accept", "decline", "complete", "n
 """Commands after which somebody on the waitlist may get a slot."""
 _LOCAL = ("arrival_at", "start", "end", "promised_at", "blocked_from", "blocked_to", "held_until", "proposed_until")
 _NESTED = ("start", "end", "arrival_at", "promised_at", "until")
-_WRITE = (
+WRITE_PROBLEMS = (
     Malformed,
     UnknownProperty,
     Invalid,
@@ -160,11 +160,17 @@ async def _for_lead(ctx: Context, data: BookAppointment) -> BookAppointment:
     return msgspec.structs.replace(data, customer=customer)
 
 
-async def _book(call: Call) -> Answer:
-    data = await _for_lead(call.ctx, call.body)
+async def booked(call: Call, asked: BookAppointment) -> Any:
+    """Hold or book a slot: the appointment as the caller sees it."""
+    data = await _for_lead(call.ctx, asked)
     made = await unless_expired(call, data.center_id, lambda: book(call.ctx, data))
     [shown] = await told(call.ctx, [await access.read(call.ctx, ENTITY, made.id)])
-    return Answer(shown, status=201, headers={"location": f"{BASE}/{made.id}"})
+    return shown
+
+
+async def _book(call: Call) -> Answer:
+    shown = await booked(call, call.body)
+    return Answer(shown, status=201, headers={"location": f"{BASE}/{shown.id}"})
 
 
 async def _list(call: Call) -> access.Page:
@@ -215,19 +221,25 @@ async def _capabilities(call: Call) -> access.Capabilities:
     return await access.capabilities(call.ctx, ENTITY, call.id)
 
 
+async def commanded(call: Call, name: str, data: msgspec.Struct | None) -> Any:
+    """Give the appointment in the path a command: the appointment as the caller sees it then."""
+
+    async def give() -> Any:
+        return await access.command(call.ctx, ENTITY, call.id, name, data, expected_version(call))
+
+    if name in ("reschedule", "propose"):
+        seen = await call.ctx.get(Appointment, call.id)
+        shown = await unless_expired(call, seen.center_id, give)
+    else:
+        shown = await give()
+    if name in FREEING:
+        call.ctx.after_commit.append(lambda: offered(call.services, shown.center_id))
+    return (await told(call.ctx, [shown]))[0]
+
+
 def _command(command: Command) -> Route:
     async def handler(call: Call) -> Any:
-        async def give() -> Any:
-            return await access.command(call.ctx, ENTITY, call.id, command.name, call.body, expected_version(call))
-
-        if command.name in ("reschedule", "propose"):
-            seen = await call.ctx.get(Appointment, call.id)
-            shown = await unless_expired(call, seen.center_id, give)
-        else:
-            shown = await give()
-        if command.name in FREEING:
-            call.ctx.after_commit.append(lambda: offered(call.services, shown.center_id))
-        return (await told(call.ctx, [shown]))[0]
+        return await commanded(call, command.name, call.body)
 
     return Route(
         method="POST",
@@ -242,7 +254,7 @@ def _command(command: Command) -> Route:
         body_optional=not any(field.required for field in msgspec.structs.fields(command.input)),
         returns=read_struct(ENTITY, all_fields(ENTITY)),
         idempotent=True,
-        problems=(*_WRITE, CommandNotAllowed, StaleVersion),
+        problems=(*WRITE_PROBLEMS, CommandNotAllowed, StaleVersion),
     )
 
 
@@ -273,7 +285,7 @@ ROUTES = [
         returns=read_struct(ENTITY, all_fields(ENTITY)),
         status=201,
         idempotent=True,
-        problems=(*_WRITE, TooManyHolds),
+        problems=(*WRITE_PROBLEMS, TooManyHolds),
     ),
     Route(
         method="GET",
