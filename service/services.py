@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+from domain.appointments.links import PART, Links
+from domain.appointments.parts import parts_ready
 from domain.kit.clock import Clock, now
 from domain.kit.db import Database, Deed
 from domain.kit.ids import Ids, new_id
@@ -35,7 +37,7 @@ class Services:
         self.clock = clock
         self.ids = ids
         self.bell = Bell(self.database)
-        self.parts: dict[str, Any] = {}
+        self.parts: dict[str, Any] = {PART: Links(settings.secret_key.encode()), "parts_ready": parts_ready}
         self.limits = Limits(settings, settings.data_dir / "run")
         self.metrics = Metrics(settings.data_dir / "run" / "metrics")
         self.checks: dict[str, Check] = {"database": self._database_answers, "migrations": self._is_migrated}

@@ -1,5 +1,5 @@
-"""What joins appointments with stock, leads, parts and people: test drives, parts kept for work, invitations."""
+"""What joins appointments with stock, leads, parts and people: test drives, parts kept for work, mails, calendars."""
 
-from domain.appointments import parts, test_drives  # isort: skip - their subscribers are known with the area
+from domain.appointments import test_drives, parts, letters, reminders  # isort: skip - subscribers in the order of effects
 
-__all__ = ["parts", "test_drives"]
+__all__ = ["letters", "parts", "reminders", "test_drives"]

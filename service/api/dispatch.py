@@ -50,7 +50,8 @@ def options(path: str, methods: list[str]) -> HTTPRouteHandler:
 
 
 def _litestar_path(path: str) -> str:
-    return re.sub(r"\{(\w+)\}", r"{\1:str}", path)
+    """The path as Litestar takes it, whose parameters are whole segments: an ending is one of its own (see Edge)."""
+    return re.sub(r"\{(\w+)\}(\.\w+)?", lambda found: f"{{{found[1]}:str}}{'/' + found[2] if found[2] else ''}", path)
 
 
 async def _caller(request: Request[Any, Any, Any], services: Services) -> Principal:

@@ -23,6 +23,8 @@ _NO_ROUTE = "(none)"
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _QUIET = frozenset({"/health/live", "/health/ready", "/metrics"})
 """Asked every few seconds by machines: logged where they fail."""
+CALENDAR = ".ics"
+"""An ending that stands at a parameter of the path; routes have it as a segment of its own."""
 CLIENT_GONE = 499  # in log and figures alone: nobody was there to be told anything
 
 PAGE_POLICY = (
@@ -76,6 +78,9 @@ class Edge:
         peer = scope.get("client") or ("", 0)
         if self._trusted:
             scope["client"] = (client_of(peer[0], scope["headers"], self._trusted), peer[1])
+        path: str = scope["path"]
+        if path.endswith(CALENDAR):
+            scope["path"] = f"{path.removesuffix(CALENDAR)}/{CALENDAR}"
         method = scope["method"]
         if method == "HEAD":
             scope["method"] = "GET"
