@@ -16,6 +16,7 @@ from domain.kit.query import Cursors
 from domain.kit.queue import Bell
 from domain.kit.store import Context
 from inventory.follower import StockFollower
+from scheduling.appointments.taking import SUPPLY
 from scheduling.schedule import Schedule
 from service.ops.database import versions
 from service.ops.limits import Limits
@@ -37,7 +38,7 @@ class Services:
         self.clock = clock
         self.ids = ids
         self.bell = Bell(self.database)
-        self.parts: dict[str, Any] = {PART: Links(settings.secret_key.encode()), "parts_ready": parts_ready}
+        self.parts: dict[str, Any] = {PART: Links(settings.secret_key.encode()), SUPPLY: parts_ready}
         self.limits = Limits(settings, settings.data_dir / "run")
         self.metrics = Metrics(settings.data_dir / "run" / "metrics")
         self.checks: dict[str, Check] = {"database": self._database_answers, "migrations": self._is_migrated}

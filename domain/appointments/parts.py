@@ -80,14 +80,17 @@ class Lacking(msgspec.Struct, frozen=True):
 
 
 async def parts_ready(
-    ctx: Context, works: Sequence[str], center_ids: Sequence[str] | None, reference: str | None = None
+    ctx: Context, works: Sequence[str], center_ids: Sequence[str] | None, moving: str | None = None
 ) -> PartsReady:
     """From when centres (None: all) have the parts of some work, of those that lack any now.
 
-    `reference`: the number of an appointment; what is kept for it counts as there.
+    `moving`: the id of an appointment; what is kept for it counts as there.
     """
     async with ctx.elevated():
         found: dict[str, datetime | None] = {}
+        reference: str | None = None
+        if moving is not None:
+            reference = await ctx.db.fetchval("select number from appointment where id = $1", moving)
         for one in await _lacking(ctx, works, center_ids, reference):
             if one.free >= one.quantity:
                 continue

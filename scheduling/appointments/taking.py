@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import datetime
 from itertools import zip_longest
 from typing import Any, Literal
@@ -14,6 +14,7 @@ from domain.kit.store import Context
 from scheduling.appointment_records import Place, Reservation, Share
 from scheduling.asking import Audience, Counter, Facts, Leg, Option, Reason, Refused, SlotRequest
 from scheduling.hours import instant_of
+from scheduling.question import PartsReady
 from scheduling.schedule import Schedule
 
 MOST_ATTEMPTS = 60
@@ -22,6 +23,10 @@ MOST_WAITS = 4
 """How often the calendar in memory may have to catch up with the database during one booking."""
 ALTERNATIVES = 5
 How = Literal["NEW", "MOVE", "PROPOSE"]
+Supply = Callable[[Context, Sequence[str], Sequence[str] | None, str | None], Awaitable[PartsReady]]
+"""From when centres (None: all) have the parts of some work; what is kept for an appointment counts for it."""
+SUPPLY = "parts_ready"
+"""The name under which a process shares it."""
 
 _BUSY = frozenset(
     {
@@ -62,6 +67,7 @@ class Wish(msgspec.Struct, frozen=True):
     audience: Audience
     facts: Facts
     is_walk_in: bool = False
+    parts_ready: PartsReady | None = None
 
 
 class Reserved(msgspec.Struct, frozen=True):
@@ -162,6 +168,7 @@ async def take(
     """
     schedule = schedule_of(ctx)
     moving = appointment_id if how != "NEW" else None
+    wish = await _supplied(ctx, wish, moving)
     taken: set[int] = set()
     waits = 0
     option = await _asked(schedule, wish, frozenset(), moving)
@@ -215,6 +222,15 @@ async def take(
     raise slot_taken(schedule, wish, [])
 
 
+async def _supplied(ctx: Context, wish: Wish, moving: str | None) -> Wish:
+    """The wish with what the process knows of parts that are not there yet."""
+    supply: Supply | None = ctx.parts.get(SUPPLY)
+    works = [job.work_type for job in wish.request.asked()]
+    if supply is None or not works:
+        return wish
+    return msgspec.structs.replace(wish, parts_ready=await supply(ctx, works, [wish.center_id], moving))
+
+
 async def _asked(schedule: Schedule, wish: Wish, without: frozenset[int], moving: str | None) -> Option:
     """What the start takes. Nobody is refused by a calendar that has not seen what is committed already."""
 
@@ -228,6 +244,7 @@ async def _asked(schedule: Schedule, wish: Wish, without: frozenset[int], moving
             without=without,
             moving=moving,
             walk_in=wish.is_walk_in,
+            parts_ready=wish.parts_ready,
         )
 
     before = _state(schedule, wish)
@@ -268,7 +285,13 @@ def refusal(schedule: Schedule, wish: Wish, reasons: list[Reason]) -> Invalid | 
 def slot_taken(schedule: Schedule, wish: Wish, reasons: list[Reason]) -> SlotTaken:
     """The conflict of a start that somebody else has, with the nearest that nobody has."""
     others = schedule.alternatives(
-        wish.request, wish.center_id, wish.start, ALTERNATIVES, audience=wish.audience, facts=wish.facts
+        wish.request,
+        wish.center_id,
+        wish.start,
+        ALTERNATIVES,
+        audience=wish.audience,
+        facts=wish.facts,
+        parts_ready=wish.parts_ready,
     )
     return SlotTaken(alternatives=others, reasons=reasons)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import time
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
@@ -10,10 +11,12 @@ from typing import Annotated, Any
 import msgspec
 from litestar import Response
 
+from domain.appointments.parts import parts_ready
 from domain.kit.errors import CursorInvalid, Invalid, Malformed, Problem, TooLarge, Unavailable, UnsupportedMediaType
-from domain.kit.policy import Principal, keys
+from domain.kit.policy import WORKER, Principal, keys
 from scheduling.appointments.booking import audience, car_of, owned
 from scheduling.asking import SlotCount, SlotPage, SlotQuery, SlotRequest
+from scheduling.question import PartsReady
 from scheduling.schedule import Schedule
 from service.api import problems
 from service.api.bulk import MOST_JSON_BYTES, NDJSON, Reader, Refused, answered_array
@@ -28,6 +31,7 @@ _TRUSTED_SECONDS = 5.0
 """A stream goes on so long before the caller's rights are looked at again."""
 _INLINE_CENTERS = 50
 """A search of more centres takes several milliseconds and runs in a thread."""
+_WITH_PARTS = "works with parts"
 _Facts = Mapping[str, Any]
 _NO_FACTS: _Facts = {}
 
@@ -65,9 +69,26 @@ async def _search(call: Call) -> Any:
     facts = await _facts(call, call.principal, asked)
     told = audience(call.principal)
     centers = asked.near.max_centers if asked.near is not None else len(asked.center_ids)
-    if centers <= _INLINE_CENTERS:
-        return schedule.search(asked, told, facts, caller=call.principal.name)
-    return await asyncio.to_thread(schedule.search, asked, told, facts, caller=call.principal.name)
+    ask = functools.partial(
+        schedule.search, asked, told, facts, caller=call.principal.name, parts_ready=await _parts(call, schedule, asked)
+    )
+    return ask() if centers <= _INLINE_CENTERS else await asyncio.to_thread(ask)
+
+
+async def _parts(call: Call, schedule: Schedule, asked: SlotRequest) -> PartsReady | None:
+    """From when centres have the parts of the work; most work needs none, which is known without asking."""
+    version, works = call.services.parts.get(_WITH_PARTS, (None, frozenset()))
+    codes = [job.work_type for job in asked.asked()]
+    if version == schedule.world.work_version and works.isdisjoint(codes):
+        return None
+    async with call.services.context(WORKER, readonly=True) as ctx:
+        if version != schedule.world.work_version:
+            rows = await ctx.db.fetch("select code from work_type where parts <> '[]'")
+            works = frozenset(row["code"] for row in rows)
+            call.services.parts[_WITH_PARTS] = schedule.world.work_version, works
+        if works.isdisjoint(codes):
+            return None
+        return await parts_ready(ctx, codes, asked.center_ids or None)
 
 
 class _Counter:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -11,7 +11,14 @@ import icalendar
 import pytest
 
 from domain.appointments.links import PART, Links, Purpose
+from domain.appointments.parts import keep_parts
+from domain.kit.policy import WORKER
+from inventory.part_records import ProductItem
+from inventory.records import Product
+from scheduling.records import WorkType
+from scheduling.records.work import Part
 from service.ops.database import Addresses
+from tests.scheduling.centers import SYNC, change, make
 from tests.service.api.workshop_http import Served, workshop_served
 
 FEED = "/api/v1/calendar/feed"
@@ -195,3 +202,41 @@ async def test_a_link_keeps_to_the_cut_off_the_hold_and_the_end_of_the_appointme
         assert (await world.post("guest", text, {"action": "cancel"})).status_code == 404
     await owner.execute("delete from live_reservation; update appointment set status = 'CANCELLED', ended_at = now()")
     assert datetime.fromisoformat(made["start"]) == at(30)
+
+
+async def test_slots_and_bookings_wait_for_the_parts_that_work_uses_up(world: Served) -> None:
+    shop, at = world.workshop, world.workshop.at
+    product = await make(shop.database, Product, code="PAD", name="Pad", type="PART")
+    item = await make(shop.database, ProductItem, product_id=product.id, location_id=shop.dealer.location.id)
+    [work] = await shop.owner.fetch("select id from work_type where code = $1", shop.works[0])
+    await change_by_id(world, work["id"], [Part(product.id, 1)])
+    window = {
+        "work_types": [shop.works[0]], "center_ids": [shop.center], "earliest": at(0), "latest": at(120), "limit": 1,
+    }  # fmt: skip
+    none = (await world.post("ann", "slots/search", window)).json()
+    assert none["slots"] == []
+    assert {one["code"] for one in none["unavailable"][0]["reasons"]} == {"PARTS_NOT_READY"}
+    refused = await world.book("ann", at(0))
+    assert (refused.status_code, refused.json()["errors"][0]["code"]) == (422, "PARTS_NOT_READY")
+    expected = (at(0) + timedelta(days=2)).date()
+    await change(shop.database, item, expected_on=expected)
+    [first] = (await world.post("ann", "slots/search", window)).json()["slots"]
+    assert first["start"].startswith(f"{expected}T00:00:00")
+    assert (await world.book("ann", at(30))).status_code == 422
+    made = await world.book("ann", datetime.fromisoformat(first["start"]))
+    assert made.status_code == 201, made.text
+    path = f"appointments/{made.json()['id']}/commands/reschedule"
+    assert (await world.post("ann", path, {"start": at(0)})).status_code == 422
+    await shop.owner.execute("select app.book_parts($1, 'RECEIPT', 1, 0, 0, null, null, null, null)", item.id)
+    async with world.services.context(WORKER) as ctx:
+        await keep_parts(ctx)
+    assert await shop.owner.fetchval("select quantity_reserved from product_item where id = $1", item.id) == 1
+    moved = await world.post("ann", path, {"start": at(0)})
+    assert (moved.status_code, moved.json()["start"]) == (200, at(0).isoformat())
+
+
+async def change_by_id(world: Served, work: str, parts: list[Part]) -> None:
+    """Let a work type use up parts, known in memory."""
+    async with world.services.context(SYNC) as ctx:
+        await ctx.update(await ctx.get(WorkType, work), parts=parts)
+    await world.services.schedule.caught_up()
