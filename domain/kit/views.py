@@ -69,6 +69,19 @@ def read_struct(entity: Entity, names: tuple[str, ...]) -> type[msgspec.Struct]:
     return msgspec.defstruct(_title(entity), fields, module=entity.area)
 
 
+@functools.lru_cache(maxsize=4096)
+def told_struct(entity: Entity, names: tuple[str, ...]) -> type[msgspec.Struct]:
+    """The same as the document tells it: what not every reader sees may be absent."""
+    fields: list[Any] = []
+    for name in names:
+        field = entity.fields[name]
+        if field.reads is None:
+            fields.append((name, _nullable(field)))
+        else:
+            fields.append((name, _may_be_absent(_nullable(field)), UNSET))
+    return msgspec.defstruct(_title(entity), fields, module=entity.area, kw_only=True)
+
+
 def _title(entity: Entity) -> str:
     return entity.struct.__name__
 

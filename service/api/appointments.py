@@ -34,7 +34,7 @@ from domain.kit.query import Condition, Query, id_or_nobody, parse
 from domain.kit.record import Command
 from domain.kit.store import Context
 from domain.kit.values import Id
-from domain.kit.views import read_struct
+from domain.kit.views import told_struct
 from domain.leads import Lead, person
 from scheduling.appointment_records import Appointment, Person, WaitlistEntry
 from scheduling.appointments.booking import BOOKERS, CENTRES_PEOPLE, BookAppointment, book
@@ -252,7 +252,7 @@ def _command(command: Command) -> Route:
         summary=command.help.partition(".")[0],
         body=command.input,
         body_optional=not any(field.required for field in msgspec.structs.fields(command.input)),
-        returns=read_struct(ENTITY, all_fields(ENTITY)),
+        returns=told_struct(ENTITY, all_fields(ENTITY)),
         idempotent=True,
         problems=(*WRITE_PROBLEMS, CommandNotAllowed, StaleVersion),
     )
@@ -282,7 +282,7 @@ ROUTES = [
         grant=BOOKERS,
         summary="Hold or book a slot with all that it needs, or be told the nearest that are free",
         body=BookAppointment,
-        returns=read_struct(ENTITY, all_fields(ENTITY)),
+        returns=told_struct(ENTITY, all_fields(ENTITY)),
         status=201,
         idempotent=True,
         problems=(*WRITE_PROBLEMS, TooManyHolds),
@@ -313,7 +313,7 @@ ROUTES = [
         kind=Kind.READ,
         grant=(ENTITY, "r"),
         summary="One appointment",
-        returns=read_struct(ENTITY, all_fields(ENTITY)),
+        returns=told_struct(ENTITY, all_fields(ENTITY)),
         problems=(NotFound,),
     ),
     Route(
@@ -339,7 +339,7 @@ ROUTES = [
         grant=BOOKERS,
         summary="Wait for a slot: whoever waits longest is offered what gets free",
         body=JoinWaitlist,
-        returns=read_struct(WAITLIST, all_fields(WAITLIST)),
+        returns=told_struct(WAITLIST, all_fields(WAITLIST)),
         status=201,
         idempotent=True,
         problems=(Malformed, UnknownProperty, Invalid, Forbidden, NotFound, RequestInProgress, KeyReused),

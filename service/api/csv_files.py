@@ -14,7 +14,7 @@ from litestar.response import Stream
 
 from domain.kit import access, catalogue, csv_rows
 from domain.kit.db import Deed
-from domain.kit.errors import CursorInvalid, Malformed, TooLarge, UnknownProperty, UnsupportedMediaType
+from domain.kit.errors import CursorInvalid, Invalid, Malformed, TooLarge, UnknownProperty, UnsupportedMediaType
 from domain.kit.files import Draft
 from domain.kit.jobs import Job, enqueue
 from domain.kit.policy import Principal
@@ -152,7 +152,7 @@ def _import(entity: Entity) -> Route:
         returns=Imported,
         idempotent=True,
         streams=("text/csv",),
-        problems=(Malformed, UnknownProperty, UnsupportedMediaType, TooLarge, *KEY_PROBLEMS),
+        problems=(Malformed, UnknownProperty, Invalid, UnsupportedMediaType, TooLarge, *KEY_PROBLEMS),
         body_limit=BodyLimit(most_bytes=MOST_BYTES, grace_seconds=30, bytes_per_second=10_000),
     )
 

@@ -15,7 +15,7 @@ from domain.kit.db import READER, Database
 from domain.kit.errors import NotFound, Problem
 from domain.kit.jobs import ENDED, Job
 from domain.kit.policy import Principal
-from domain.kit.views import read_struct
+from domain.kit.views import told_struct
 from service.api.records import all_fields
 from service.api.routing import PREFIX, SIGNED_IN, Call, Kind, Route
 from service.auth.principal import authenticate
@@ -145,7 +145,7 @@ ROUTES = [
         kind=Kind.FREE,
         grant=SIGNED_IN,
         summary="Progress as server-sent events; Last-Event-ID goes on from there",
-        returns=read_struct(Job.entity, SHOWN),
+        returns=told_struct(Job.entity, SHOWN),
         problems=(NotFound,),
         answers=("text/event-stream",),
     )

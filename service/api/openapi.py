@@ -29,7 +29,7 @@ from domain.kit.errors import (
 )
 from domain.kit.policy import PERSONAS, Keys
 from domain.kit.record import CATALOGUE
-from domain.kit.views import read_struct
+from domain.kit.views import told_struct
 from service.api.filters import list_parameters
 from service.api.problems import MEDIA_TYPE
 from service.api.records import all_fields
@@ -211,7 +211,7 @@ def as_told(kind: Any) -> Any:
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
         for entity in CATALOGUE.values():
             if (kind.__module__, kind.__name__) == (entity.struct.__module__, entity.struct.__name__):
-                return read_struct(entity, all_fields(entity))
+                return told_struct(entity, all_fields(entity))
     return kind
 
 

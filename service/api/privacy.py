@@ -14,7 +14,7 @@ from domain.kit.jobs import Job, enqueue
 from domain.kit.policy import Principal, keys
 from domain.kit.record import CATALOGUE
 from domain.kit.values import Id
-from domain.kit.views import read_struct
+from domain.kit.views import told_struct
 from service.api.jobs import SHOWN
 from service.api.records import KEY_PROBLEMS, WRITE_PROBLEMS
 from service.api.routing import PREFIX, Answer, Call, Kind, Route
@@ -80,7 +80,7 @@ ROUTES = [
         grant=CALLERS,
         summary=summary,
         body=PersonOf,
-        returns=read_struct(Job.entity, SHOWN),
+        returns=told_struct(Job.entity, SHOWN),
         status=202,
         idempotent=True,
         problems=(*WRITE_PROBLEMS, *more, *KEY_PROBLEMS),

@@ -29,7 +29,7 @@ from domain.kit.errors import (
 from domain.kit.policy import Principal
 from domain.kit.query import parse
 from domain.kit.record import Command, Entity
-from domain.kit.views import create_struct, read_struct, update_struct
+from domain.kit.views import create_struct, told_struct, update_struct
 from service.api import bodies
 from service.api.routing import PREFIX, Answer, Call, Kind, Param, Route
 
@@ -77,7 +77,7 @@ def all_fields(entity: Entity) -> tuple[str, ...]:
 @functools.lru_cache(maxsize=512)
 def page_struct(entity: Entity) -> type[msgspec.Struct]:
     """The Struct of a page of this record type."""
-    item = read_struct(entity, all_fields(entity))
+    item = told_struct(entity, all_fields(entity))
     fields: list[Any] = [("items", list[item]), ("next_cursor", str | None)]  # type: ignore[valid-type]
     return msgspec.defstruct(f"{entity.struct.__name__}Page", fields, module=entity.area)
 
@@ -130,7 +130,7 @@ def _get(entity: Entity) -> Iterator[Route]:
         kind=Kind.READ,
         grant=(entity, "r"),
         summary=f"One {_words(entity)}",
-        returns=read_struct(entity, all_fields(entity)),
+        returns=told_struct(entity, all_fields(entity)),
         problems=(NotFound,),
     )
 
@@ -158,7 +158,7 @@ def create_routes(entity: Entity) -> Iterator[Route]:
         summary=f"Make a {_words(entity)}",
         body=create_struct(entity, _writable(entity)),
         body_of=body_of,
-        returns=read_struct(entity, all_fields(entity)),
+        returns=told_struct(entity, all_fields(entity)),
         status=201,
         idempotent=True,
         problems=(*WRITE_PROBLEMS, AlreadyExists, *KEY_PROBLEMS),
@@ -194,7 +194,7 @@ def update_routes(entity: Entity) -> Iterator[Route]:
         summary=f"Change a {_words(entity)}; If-Match holds the version read",
         body=update_struct(entity, changeable),
         body_of=body_of,
-        returns=read_struct(entity, all_fields(entity)),
+        returns=told_struct(entity, all_fields(entity)),
         problems=(*WRITE_PROBLEMS, AlreadyExists, StaleVersion, PreconditionRequired),
     )
 
@@ -273,7 +273,7 @@ def _by_key(entity: Entity) -> Iterator[Route]:
         kind=Kind.READ,
         grant=(entity, "r"),
         summary=f"The {_words(entity)} that another system calls so",
-        returns=read_struct(entity, all_fields(entity)),
+        returns=told_struct(entity, all_fields(entity)),
         problems=(NotFound,),
     )
 
@@ -339,7 +339,7 @@ def _command(entity: Entity, command: Command) -> Route:
         summary=command.help.partition(".")[0] or f"{command.name.replace('_', ' ').capitalize()} a {_words(entity)}",
         body=command.input,
         body_optional=not any(field.required for field in msgspec.structs.fields(command.input)),
-        returns=read_struct(entity, all_fields(entity)) if own else command.output,
+        returns=told_struct(entity, all_fields(entity)) if own else command.output,
         idempotent=not command.shown_once,
         problems=(*WRITE_PROBLEMS, CommandNotAllowed, StaleVersion, *KEY_PROBLEMS),
     )

@@ -14,7 +14,7 @@ from domain.kit.query import Condition, Query
 from domain.kit.record import Entity
 from domain.kit.store import Context
 from domain.kit.values import Instant
-from domain.kit.views import read_struct
+from domain.kit.views import told_struct
 from inventory.records import Asset, AssetMilestone, StockEntry, Vehicle
 from scheduling.appointment_records import Appointment
 from service.api.appointments import told
@@ -22,8 +22,8 @@ from service.api.records import all_fields
 from service.api.routing import PREFIX, SIGNED_IN, Call, Kind, Param, Route
 
 _ABOUT = "service-timeline"
-_Appointment: Any = read_struct(Appointment.entity, all_fields(Appointment.entity))
-_Milestone: Any = read_struct(AssetMilestone.entity, all_fields(AssetMilestone.entity))
+_Appointment: Any = told_struct(Appointment.entity, all_fields(Appointment.entity))
+_Milestone: Any = told_struct(AssetMilestone.entity, all_fields(AssetMilestone.entity))
 
 
 class TimelineItem(msgspec.Struct, kw_only=True):
