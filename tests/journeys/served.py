@@ -38,7 +38,7 @@ def until(found: Callable[[], T | None]) -> T:
 class Served:
     """A demo of few cars in a folder of its own, on a port of its own."""
 
-    def __init__(self, folder: Path, vehicles: int = 300):
+    def __init__(self, folder: Path, vehicles: int = 2_000):
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = int(probe.getsockname()[1])

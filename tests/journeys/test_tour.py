@@ -40,17 +40,20 @@ def answers(served: Served, tmp_path_factory: pytest.TempPathFactory) -> list[st
 
 
 def _decoded(answers: list[str]) -> list[Any]:
-    bodies = [text.rpartition("\r\n\r\n")[2] for text in answers]
-    # The last is cut by `head`; the answer to lines is lines.
-    return [
-        [json.loads(line) for line in body.splitlines()] if "\n{" in body else json.loads(body) for body in bodies[:-1]
-    ]
+    # The last is cut by `head`.
+    return [_body(text.rpartition("\r\n\r\n")[2] if text.startswith("HTTP/") else text) for text in answers[:-1]]
+
+
+def _body(text: str) -> Any:
+    if text.startswith("BEGIN:VCALENDAR"):
+        return text
+    return [json.loads(line) for line in text.splitlines()] if "\n{" in text else json.loads(text)
 
 
 def test_every_call_of_the_tour_answers_what_is_promised(answers: list[str]) -> None:
     (
-        search, people, dealer, me, dealers_search, suggestions, located, customer, cars, system, imported, available,
-        found, ready,
+        search, people, dealer, me, dealers_search, suggestions, located, customer, cars, assets, free, held, booked,
+        invitation, lead, centers, drives, drive, system, imported, available, found, ready,
     ) = _decoded(answers)  # fmt: skip
     assert search["total"] > 0
     assert {"make", "price"} == search["facets"].keys()
@@ -66,6 +69,14 @@ def test_every_call_of_the_tour_answers_what_is_promised(answers: list[str]) -> 
     assert len(located["items"]) == 2
     assert all(one["vehicle"]["make"] == "Toyota" and 0 < one["score"] <= 1 for one in located["items"])
     assert len(cars["items"][0]["vin"]) == 17
+    assert held["asset_id"] == assets["items"][0]["id"]
+    assert (held["center_id"], held["start"]) == (free["slots"][0]["center_id"], free["slots"][0]["start"])
+    assert (held["status"], booked["status"]) == ("HELD", "BOOKED")
+    assert f"DTSTART;TZID=America/New_York:{''.join(held['start'][:16].split('-')).replace(':', '')}00" in invitation
+    assert [one["account_id"] for one in centers["items"]] == [lead["account_id"]] == [me["account_id"]]
+    assert drive.get("lead_id") == lead["id"], drive
+    assert (drive["status"], drive["lead_id"], drive["start"]) == ("BOOKED", lead["id"], drives["slots"][0]["start"])
+    assert drive["vehicle_id"] in drives["slots"][0]["vehicle_ids"]
     assert (imported["received"], imported["created"], imported["rejected"]) == (2, 1, 1)
     assert [line.get("id") for line in available] == [1, 2, None]
     assert available[0]["available"] >= 1
