@@ -19,13 +19,15 @@ from scheduling.hours import cell_of, instant_of, zone_of
 
 _KEEPS = "DEMO_VEHICLE"
 _AT_PLACE = """
-select v.id, e.id as entry_id, e.status, e.holds, e.reserved_until_at, e.location_id = c.location_id as is_here,
+select v.id, e.id as entry_id, e.status, e.holds, e.reserved_until_at,
+       e.location_id in (c.location_id, l.parent_location_id) as is_here,
        c.time_zone, r.holder_contact_id, r.until_at,
        exists (select from demo_vehicle d where d.vehicle_id = v.id and d.center_id = c.id and d.is_active) as is_demo,
        exists (select from vehicle_transfer_order o
                 where o.vehicle_id = v.id and o.status in ('REQUESTED', 'APPROVED', 'IN_TRANSIT')) as is_leaving
   from vehicle v
   join service_center c on c.id = $2
+  join location l on l.id = c.location_id
   left join stock_entry e on e.vehicle_id = v.id and e.left_on is null
   left join vehicle_reservation r on r.vehicle_id = v.id and r.status in ('REQUESTED', 'ACTIVE')
                                  and r.until_at > app.moment()
@@ -113,6 +115,8 @@ async def _may_drive(ctx: Context, drive: Appointment) -> None:
 
 async def _may_be_driven(ctx: Context, drive: Appointment, start: datetime, end: datetime) -> None:
     """Refuse a car that stands elsewhere, is held, or is kept for somebody else at the time.
+
+    A car stands at the centre where it is at the centre's location or at the lot to which that belongs.
 
     Locks the vehicle's row, as every movement of it does first: whichever of the two comes second sees the other.
     """

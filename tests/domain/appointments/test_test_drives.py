@@ -31,7 +31,12 @@ async def test_a_car_in_stock_is_driven_where_it_stands_alone(visits: Visits) ->
     made = await visits.test_drive(vehicle_id=visits.cars["stock"])
     assert made.vehicle_id == visits.cars["stock"]
     with pytest.raises(Invalid, match="does not stand at this centre"):
-        await visits.test_drive("agent", vehicle_id=visits.cars["elsewhere"])
+        await visits.test_drive("agent", hours=3, vehicle_id=visits.cars["elsewhere"])
+    await visits.workshop.owner.execute(
+        "update location set parent_location_id = (select location_id from stock_entry where vehicle_id = $1) "
+        "where id = $2", visits.cars["elsewhere"], visits.workshop.dealer.location.id,
+    )  # fmt: skip
+    assert (await visits.test_drive("agent", hours=3, vehicle_id=visits.cars["elsewhere"])).status == "BOOKED"
 
 
 @pytest.mark.parametrize(
