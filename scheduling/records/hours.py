@@ -11,10 +11,10 @@ from domain.kit.fields import DefaultsTo, Fixed, Ref, writes
 from domain.kit.record import Record, entity
 from domain.kit.values import Code, Country, Day, Label, TimeZone
 from scheduling.records.terms import (
+    CUSTOMERS,
     KEPT,
     PLACED,
     PLANNED,
-    PUBLIC,
     EndOfDay,
     StartOfDay,
     Weekday,
@@ -57,7 +57,7 @@ class Franchise(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     "operating_hours",
     route="operating-hours",
     rows=facts(),
-    grants={**PUBLIC, **KEPT},
+    grants={**CUSTOMERS, **KEPT},
     title="{name}",
     search=("name",),
     triggers=calendar_triggers("operating_hours", "hours"),
@@ -75,7 +75,7 @@ class OperatingHours(Record, kw_only=True):
 @entity(
     "date_override",
     rows=facts(),
-    grants={**PUBLIC, **PLANNED},
+    grants={**CUSTOMERS, **PLANNED},
     title="{on}",
     unique=('operating_hours_id, "on"',),
     checks={"time_slots": "closed = (time_slots = '[]')"},
@@ -95,7 +95,7 @@ class DateOverride(Record, kw_only=True):
 @entity(
     "service_center",
     rows=facts(),
-    grants={**PUBLIC, **KEPT},
+    grants={**CUSTOMERS, **KEPT},
     title="{name}",
     search=("code", "name"),
     unique=("code",),
@@ -141,7 +141,7 @@ class ServiceCenter(Record, kw_only=True):
 @entity(
     "holiday",
     rows=facts(),
-    grants={**PUBLIC, **PLANNED},
+    grants={**CUSTOMERS, **PLANNED},
     title="{name}",
     unique=(
         'center_id, "on" where center_id is not null',

@@ -46,7 +46,7 @@ KEPT = {**_ALL, **dict.fromkeys(_PLANNERS, "cru")}
 """A centre's own resources: bookings name them, so that they are retired and not deleted."""
 PLANNED = {**_ALL, **dict.fromkeys(_PLANNERS, "crud")}
 """A centre's own plans."""
-PUBLIC = {"GUEST": "r", "CUSTOMER": "r"}
+CUSTOMERS = {"CUSTOMER": "r"}
 OWN = "PARTNER STAFF SYSTEM"
 
 

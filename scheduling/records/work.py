@@ -12,7 +12,7 @@ from domain.kit.fields import Fixed
 from domain.kit.record import Record, entity
 from domain.kit.rows import everyone
 from domain.kit.values import Checked, Code, Id, Label
-from scheduling.records.terms import PUBLIC, Level, calendar_triggers, minutes
+from scheduling.records.terms import CUSTOMERS, Level, calendar_triggers, minutes
 
 VEHICLE_FACTS: dict[str, type] = {
     "brand": str,
@@ -40,7 +40,7 @@ def rule_over_vehicles(text: str) -> str:
 
 VehicleRule = Annotated[str, Meta(min_length=1, max_length=rules.LONGEST), Checked(rule_over_vehicles)]
 _GRANTS = {
-    **PUBLIC,
+    **CUSTOMERS,
     "PARTNER": "r",
     "STAFF": "r",
     "PRODUCT_MANAGER": "cru",

@@ -69,14 +69,15 @@ async def test_a_centre_belongs_to_the_dealer_of_its_location(pools: Database) -
     assert (theirs.center.start_interval_minutes, theirs.center.waitlist_offer_minutes) == (15, 15)
 
 
-async def test_everybody_knows_where_and_when_work_is_done_and_by_whom_customers_alone(pools: Database) -> None:
+async def test_customers_know_where_when_and_by_whom_work_is_done_and_guests_nothing(pools: Database) -> None:
     theirs = await dealer(pools)
     skills = [Skill("BRAKES", 3, date(2027, 1, 1))]
     ada = await make(pools, Technician, name="Ada", center_id=theirs.center.id, team="A", skills=skills)
-    assert (await seen(pools, GUEST, theirs.center))["code"] == theirs.center.code
-    assert (await seen(pools, GUEST, theirs.hours))["time_slots"][0]["start"] == "08:00"
-    with pytest.raises(NotFound):
-        await seen(pools, GUEST, ada)
+    assert (await seen(pools, CUSTOMER, theirs.center))["code"] == theirs.center.code
+    assert (await seen(pools, CUSTOMER, theirs.hours))["time_slots"][0]["start"] == "08:00"
+    for one in (theirs.center, theirs.hours, ada):
+        with pytest.raises(NotFound):
+            await seen(pools, GUEST, one)
     shown = await seen(pools, CUSTOMER, ada)
     assert shown.keys() == {"id", "version", "created_at", "updated_at", "name", "center_id", "is_active"}
     rival = (await dealer(pools)).planner()

@@ -86,7 +86,10 @@ async def test_health_tells_each_check(api: httpx.AsyncClient) -> None:
         answer = await api.get("/health/ready")
         if answer.status_code == 200:
             break
-    assert answer.json() == {"status": "READY", "checks": {"database": "OK", "index": "OK", "migrations": "OK"}}
+    assert answer.json() == {
+        "status": "READY",
+        "checks": {"database": "OK", "index": "OK", "migrations": "OK", "schedule": "OK"},
+    }
 
 
 async def test_a_check_that_fails_or_hangs_makes_the_process_not_ready(api: httpx.AsyncClient) -> None:
