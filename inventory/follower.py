@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-import asyncpg
 import structlog
 
 from core_ext.checksum import Damaged
 from domain.kit import feed
 from domain.kit.db import Connection, Database
-from domain.kit.errors import Unavailable
+from domain.kit.following import AWAY, Follower
 from inventory.index import StockIndex
 from inventory.index.columns import Columns, table_of
 from inventory.index.vocabulary import Vocabulary
@@ -26,8 +24,6 @@ from inventory.vehicle_row import VehicleRow
 
 log = structlog.get_logger("forecourt.stock")
 _FOLLOWED = ["vehicle", "stock_entry", "location", "account", "attribute_definition"]
-BUSY_SECONDS, IDLE_SECONDS, BUSY_FOR_SECONDS = 0.02, 0.1, 2.0
-"""A poll costs the database about 60 µs: often while there is something, ten times a second when not."""
 CATCH_UP_CHANGES = 10_000
 """A start goes on from the file if fewer changes wait, or an eighth of the stock: beyond, a full load is faster."""
 
@@ -86,7 +82,7 @@ class KnownAttributes:
         return self._codes
 
 
-class StockFollower:
+class StockFollower(Follower):
     """Loads the index in one snapshot and applies what is committed afterwards."""
 
     def __init__(
@@ -97,16 +93,11 @@ class StockFollower:
         file: Path | None = None,
     ):
         """`file`: where the index is kept for the next start; processes of one machine share it."""
+        super().__init__()
         self.database = database
         self.index = index
         self.attributes = KnownAttributes(today)
         self.keeper = None if file is None else Keeper(index, file)
-        self.ready = False
-        self.tried = asyncio.Event()
-        """Set when the first attempt to load has ended, well or badly."""
-        self.mark = feed.Mark("", "")
-        self._moved = asyncio.Condition()
-        self._wanted = asyncio.Event()
 
     async def load(self) -> None:
         """Read the whole stock in one snapshot and go on from there."""
@@ -156,7 +147,7 @@ class StockFollower:
 
     async def run(self) -> None:
         """Follow until cancelled; a database that is away is waited for, and the index goes on with what it has."""
-        found_at, resuming = 0.0, True
+        resuming = True
         try:
             while True:
                 try:
@@ -166,26 +157,19 @@ class StockFollower:
                         resuming = False
                         await self.load()
                     if await self.poll():
-                        found_at = time.monotonic()
+                        self._found()
                     if self.index.wants_merge:
                         await asyncio.to_thread(self.index.merge)
                     if self.keeper is not None and self.ready:
                         self.keeper.keep()
                 except Damaged:
                     self.index.damaged = True
-                except (
-                    OSError,
-                    TimeoutError,
-                    asyncpg.PostgresError,
-                    asyncpg.InterfaceError,
-                    asyncpg.InternalClientError,
-                ) as fault:
+                except AWAY as fault:
                     log.warning("stock feed is away", fault=repr(fault))
                     self.tried.set()
                     await asyncio.sleep(0.5)
                 self.tried.set()
-                busy = time.monotonic() - found_at < BUSY_FOR_SECONDS
-                await self._pause(BUSY_SECONDS if busy else IDLE_SECONDS)
+                await self._pause()
         finally:
             if self.keeper is not None:
                 self.keeper.stop()
@@ -196,13 +180,6 @@ class StockFollower:
         self.ready = False
         if self.keeper is not None:
             self.keeper.drop()
-
-    async def _pause(self, seconds: float) -> None:
-        """Wait for the next poll; somebody who waits for a write ends the pause."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):  # unlike wait_for, it loses no cancel that comes with the end
-                await self._wanted.wait()
-        self._wanted.clear()
 
     async def poll(self) -> bool:
         """Apply what has been committed since the last poll; whether there was anything."""
@@ -249,15 +226,4 @@ class StockFollower:
 
     async def _move(self, mark: feed.Mark) -> None:
         self.index.known_attributes = self.attributes.codes()
-        async with self._moved:
-            self.mark = mark
-            self._moved.notify_all()
-
-    async def reached(self, token: str, seconds: float = 2.0) -> None:
-        """Wait until the index contains what the change token stands for; Unavailable after `seconds`."""
-        self._wanted.set()
-        try:
-            async with asyncio.timeout(seconds), self._moved:
-                await self._moved.wait_for(lambda: feed.covered(self.mark, token))
-        except TimeoutError:
-            raise Unavailable("The write is not visible here yet", retry_after=1) from None
+        await super()._move(mark)

@@ -9,9 +9,9 @@ from contextlib import asynccontextmanager
 import structlog
 
 from domain.kit.errors import Problem
+from domain.kit.following import AWAY
 from domain.kit.policy import WORKER
 from scheduling.appointments.waitlist import offer, settle
-from scheduling.calendar.follower import FAULTS
 from scheduling.statements import SQL
 from service.services import Services
 
@@ -50,7 +50,7 @@ async def _tick(services: Services) -> None:
                     centers |= {row[0] for row in await connection.fetch(SQL["centers_waited_at"])}
             if centers and services.schedule.ready:
                 await offer_at(services, centers)
-        except (Problem, *FAULTS) as fault:
+        except (Problem, *AWAY) as fault:
             log.warning("the clock of appointments missed a beat", fault=repr(fault))
 
 

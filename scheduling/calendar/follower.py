@@ -10,12 +10,11 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-import asyncpg
 import structlog
 
 from domain.kit import feed
 from domain.kit.db import Connection, Database
-from domain.kit.errors import Unavailable
+from domain.kit.following import AWAY, Follower
 from scheduling.calendar import reading
 from scheduling.calendar.rows import EVERY_CENTER
 from scheduling.calendar.world import Calendar, Reserved
@@ -40,9 +39,6 @@ _FOLLOWED = [
     "service_center",
     "work_type",
 ]
-BUSY_SECONDS, IDLE_SECONDS, BUSY_FOR_SECONDS = 0.02, 0.1, 2.0
-"""A poll costs the database about 60 µs: often while there is something, ten times a second when not."""
-FAULTS = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 
 
 @contextlib.contextmanager
@@ -61,21 +57,16 @@ def _uncollected() -> Iterator[None]:
             gc.enable()
 
 
-class ScheduleFollower:
+class ScheduleFollower(Follower):
     """Loads the calendar in one snapshot and applies what is committed afterwards."""
 
     def __init__(self, database: Database, calendar: Calendar, now: Callable[[], datetime]) -> None:
+        super().__init__()
         self.database = database
         self.calendar = calendar
         self.now = now
-        self.ready = False
-        self.tried = asyncio.Event()
-        """Set when the first attempt to load has ended, well or badly."""
-        self.mark = feed.Mark("", "")
         self._catalogue = reading.Catalogue()
         self._people = reading.People()
-        self._moved = asyncio.Condition()
-        self._wanted = asyncio.Event()
 
     def _today(self) -> date:
         return self.now().astimezone(UTC).date()
@@ -124,27 +115,18 @@ class ScheduleFollower:
 
     async def run(self) -> None:
         """Follow until cancelled; a database that is away is waited for, and the calendar goes on with what it has."""
-        found_at = 0.0
         while True:
             try:
                 if not self.ready:
                     await self.load()
                 if await self.poll():
-                    found_at = time.monotonic()
-            except FAULTS as fault:
+                    self._found()
+            except AWAY as fault:
                 log.warning("schedule feed is away", fault=repr(fault))
                 self.tried.set()
                 await asyncio.sleep(0.5)
             self.tried.set()
-            busy = time.monotonic() - found_at < BUSY_FOR_SECONDS
-            await self._pause(BUSY_SECONDS if busy else IDLE_SECONDS)
-
-    async def _pause(self, seconds: float) -> None:
-        """Wait for the next poll; somebody who waits for a write ends the pause."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):  # unlike wait_for, it loses no cancel that comes with the end
-                await self._wanted.wait()
-        self._wanted.clear()
+            await self._pause()
 
     async def poll(self) -> bool:
         """Apply what has been committed, and the holds that have ended, since the last poll; whether there was any."""
@@ -239,28 +221,11 @@ class ScheduleFollower:
         steps.append(lambda: self.calendar.reshape(changed, gone, read, ids))
         return steps
 
-    async def _move(self, mark: feed.Mark) -> None:
-        async with self._moved:
-            self.mark = mark
-            self._moved.notify_all()
-
-    async def reached(self, token: str, seconds: float = 2.0) -> None:
-        """Wait until the calendar contains what the change token stands for; Unavailable after `seconds`."""
-        await self._wait(lambda: feed.covered(self.mark, token), seconds)
-
     async def caught_up(self, seconds: float = 2.0) -> None:
         """Wait until the calendar contains all that is committed now; Unavailable after `seconds`."""
         async with self.database.reading() as connection:
             present = await feed.begin(connection)
-        await self._wait(lambda: self.mark.covers(present), seconds)
-
-    async def _wait(self, there: Callable[[], bool], seconds: float) -> None:
-        self._wanted.set()
-        try:
-            async with asyncio.timeout(seconds), self._moved:
-                await self._moved.wait_for(there)
-        except TimeoutError:
-            raise Unavailable("The write is not visible here yet", retry_after=1) from None
+        await self._until(lambda: self.mark.covers(present), seconds)
 
 
 def _named(change: feed.Change, field: str) -> set[str]:

@@ -29,6 +29,7 @@ from domain.kit.errors import (
     Unavailable,
     UnknownProperty,
 )
+from domain.kit.following import AWAY
 from domain.kit.policy import WORKER
 from domain.kit.query import Condition, Query, id_or_nobody, parse
 from domain.kit.record import Command
@@ -41,7 +42,6 @@ from scheduling.appointments.booking import BOOKERS, CENTRES_PEOPLE, BookAppoint
 from scheduling.appointments.infeasible import Infeasible, infeasible
 from scheduling.appointments.taking import schedule_of
 from scheduling.appointments.waitlist import JoinWaitlist, join, settle
-from scheduling.calendar.follower import FAULTS
 from scheduling.hours import zone_of
 from scheduling.schedule import Schedule
 from scheduling.statements import SQL
@@ -136,7 +136,7 @@ async def offered(services: Services, center_id: str) -> None:
             if not await ctx.db.fetch(SQL["waiting_at"], center_id, ctx.now, 1):
                 return
         await offer_at(services, [center_id])
-    except (Problem, *FAULTS) as fault:  # the clock of appointments comes by again
+    except (Problem, *AWAY) as fault:  # the clock of appointments comes by again
         log.warning("nothing was offered", center=center_id, fault=repr(fault))
 
 
