@@ -23,9 +23,9 @@ from inventory.availability import (
 from inventory.index import StockIndex
 from inventory.statements import SQL
 from service.api import problems
-from service.api.bulk import MOST_JSON_BYTES, NDJSON, Reader, Refused, answered_array
+from service.api.bulk import NDJSON, Reader, Refused
 from service.api.routing import PREFIX, Call, Kind, Route
-from service.api.streaming import LineStream
+from service.api.streaming import answered
 from service.auth.principal import authenticate
 from service.ops.deadlines import STREAMED
 from service.stock import at_hand, audience
@@ -102,19 +102,7 @@ def _refused(id: str | int, problem: Problem) -> Refused:
 
 
 async def _availability(call: Call) -> Response[bytes]:
-    media = call.request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    reader, counter = Reader(DecodedQuery), _Counter(call)
-    if media == NDJSON:
-        return LineStream(reader, counter)
-    if media != "application/json" and not media.endswith("+json"):
-        raise UnsupportedMediaType(f"Send application/json or {NDJSON}")
-    body = bytearray()
-    async for piece in call.request.stream():
-        body += piece
-        if len(body) > MOST_JSON_BYTES:
-            raise TooLarge(f"An array may hold {MOST_JSON_BYTES:,} bytes: send lines of {NDJSON}")
-    told = await answered_array(bytes(body), "queries", reader, counter)
-    return Response(told, status_code=200, headers={"cache-control": "no-store"}, media_type="application/json")
+    return await answered(call.request, "queries", Reader(DecodedQuery), _Counter(call))
 
 
 ROUTES = [

@@ -19,9 +19,9 @@ from scheduling.asking import SlotCount, SlotPage, SlotQuery, SlotRequest
 from scheduling.question import PartsReady
 from scheduling.schedule import Schedule
 from service.api import problems
-from service.api.bulk import MOST_JSON_BYTES, NDJSON, Reader, Refused, answered_array
+from service.api.bulk import NDJSON, Reader, Refused
 from service.api.routing import PREFIX, SIGNED_IN, Call, Kind, Route
-from service.api.streaming import LineStream
+from service.api.streaming import answered
 from service.auth.principal import authenticate
 from service.ops.deadlines import STREAMED
 from service.scheduling import at_hand
@@ -142,19 +142,7 @@ def _named(query: SlotQuery) -> tuple[str | None, ...]:
 
 
 async def _availability(call: Call) -> Response[bytes]:
-    media = call.request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    reader, counter = Reader(SlotQuery), _Counter(call)
-    if media == NDJSON:
-        return LineStream(reader, counter)
-    if media != "application/json" and not media.endswith("+json"):
-        raise UnsupportedMediaType(f"Send application/json or {NDJSON}")
-    body = bytearray()
-    async for piece in call.request.stream():
-        body += piece
-        if len(body) > MOST_JSON_BYTES:
-            raise TooLarge(f"An array may hold {MOST_JSON_BYTES:,} bytes: send lines of {NDJSON}")
-    told = await answered_array(bytes(body), "queries", reader, counter)
-    return Response(told, status_code=200, headers={"cache-control": "no-store"}, media_type="application/json")
+    return await answered(call.request, "queries", Reader(SlotQuery), _Counter(call))
 
 
 ROUTES = [

@@ -7,15 +7,36 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import structlog
-from litestar import Response
+from litestar import Request, Response
 
-from domain.kit.errors import Malformed
+from domain.kit.errors import Malformed, TooLarge, UnsupportedMediaType
 from service.api import problems
-from service.api.bulk import NDJSON, Answering, Lines, Pace, Q, Reader, encoder, paced
+from service.api.bulk import MOST_JSON_BYTES, NDJSON, Answering, Lines, Pace, Q, Reader, answered_array, encoder, paced
 from service.api.spool import Spool
 
 log = structlog.get_logger("forecourt.streams")
 _HEADERS = [(b"content-type", NDJSON.encode()), (b"cache-control", b"no-store")]
+
+
+async def answered(
+    request: Request[Any, Any, Any], name: str, reader: Reader[Q], answering: Answering[Q]
+) -> Response[bytes]:
+    """The answer to bulk questions as they came: lines to lines, or an array to the array `name` of the body.
+
+    UnsupportedMediaType for neither, TooLarge for an array that should have been lines.
+    """
+    media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media == NDJSON:
+        return LineStream(reader, answering)
+    if media != "application/json" and not media.endswith("+json"):
+        raise UnsupportedMediaType(f"Send application/json or {NDJSON}")
+    body = bytearray()
+    async for piece in request.stream():
+        body += piece
+        if len(body) > MOST_JSON_BYTES:
+            raise TooLarge(f"An array may hold {MOST_JSON_BYTES:,} bytes: send lines of {NDJSON}")
+    told = await answered_array(bytes(body), name, reader, answering)
+    return Response(told, status_code=200, headers={"cache-control": "no-store"}, media_type="application/json")
 
 
 class LineStream(Response[bytes]):
