@@ -13,6 +13,7 @@ from domain.kit.policy import Principal
 from inventory.criteria import SearchPage, SearchRequest
 from inventory.follower import StockFollower
 from inventory.index import Audience, StockIndex
+from service.following import running
 from service.ops.database import database_name
 from service.services import Services
 from service.settings import Settings
@@ -31,11 +32,7 @@ def index_file(settings: Settings, database_url: str) -> Path:
 
 @asynccontextmanager
 async def followed(services: Services) -> AsyncIterator[StockFollower]:
-    """The index of this process, following in the background until the block ends.
-
-    The block begins when the index is loaded, so that a worker that starts takes no requests from those that serve;
-    if that fails it begins nevertheless, and the process answers that it is not ready.
-    """
+    """The index of this process, following in the background until the block ends."""
     index = StockIndex(
         secret=services.settings.secret_key.encode(),
         currency=services.settings.currency,
@@ -48,21 +45,8 @@ async def followed(services: Services) -> AsyncIterator[StockFollower]:
         file=index_file(services.settings, services.database.dsn),
     )
     services.stock = follower
-
-    task = asyncio.create_task(follower.run(), name="stock follower")
-
-    async def loaded() -> bool:
-        return follower.ready and not task.done()
-
-    services.checks["index"] = loaded
-    tried = asyncio.create_task(follower.tried.wait())
-    try:
-        await asyncio.wait([task, tried], return_when=asyncio.FIRST_COMPLETED)
+    async with running(services, "index", follower, follower.run()):
         yield follower
-    finally:
-        tried.cancel()
-        task.cancel()
-        await asyncio.gather(task, tried, return_exceptions=True)
 
 
 def audience(principal: Principal) -> Audience:
