@@ -32,7 +32,6 @@ cdef uint64_t ALL = ~<uint64_t>0
 cdef int64_t FAR = <int64_t>1 << 40  # beyond every cell
 cdef int32_t NO_PIECE = 0  # where pieces begin of which there are none
 
-_LEVELS = {"plain": 0, "avx2": 1, "avx512": 2}
 
 cdef struct Free:  # a matrix as the kernel sees it
     const uint64_t* rows

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime
 
 import msgspec
 
+from domain.kit import clock
 from domain.kit.db import Database
 from domain.kit.errors import Unavailable
 from domain.kit.query import Condition, Cursors, Query
@@ -44,7 +45,7 @@ class Schedule:
         days: int = DAYS_AHEAD,
     ) -> None:
         """`days`: so far ahead the bits of every centre are kept."""
-        self._now = now or _utc_now
+        self._now = now or clock.now
         self.calendar = Calendar(self._today(), days)
         self.follower = ScheduleFollower(database, self.calendar, self._now)
         self._cursors = Cursors(secret)
@@ -166,12 +167,10 @@ class Schedule:
         start: datetime,
         limit: int,
         *,
-        audience: Audience = CUSTOMER,
         facts: Facts | None = None,
         parts_ready: PartsReady | None = None,
     ) -> list[Slot]:
         """The nearest free starts, those of the same centre first; slots are told to every audience alike."""
-        del audience
         self._loaded()
         return alternatives(
             self.calendar, request, center_id, start, limit, self._now(), facts or {}, parts_ready=parts_ready
@@ -181,7 +180,3 @@ class Schedule:
 def _told(request: SlotRequest) -> str:
     plain = msgspec.structs.replace(request, cursor=None, limit=1)
     return msgspec.json.encode(plain).decode()
-
-
-def _utc_now() -> datetime:
-    return datetime.now(UTC)

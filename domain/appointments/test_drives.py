@@ -17,7 +17,6 @@ from scheduling.appointment_records import LIVE, Appointment, Licence, LicenceEn
 from scheduling.appointments.booking import CENTRES_PEOPLE
 from scheduling.hours import cell_of, instant_of, zone_of
 
-_KEEPS = "DEMO_VEHICLE"
 _AT_PLACE = """
 select v.id, e.id as entry_id, e.status, e.holds, e.reserved_until_at,
        e.location_id in (c.location_id, l.parent_location_id) as is_here,

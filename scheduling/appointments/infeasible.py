@@ -13,7 +13,7 @@ from domain.kit.store import Context
 from scheduling.appointment_records import Appointment
 from scheduling.appointments.booking import audience, car_of
 from scheduling.appointments.taking import ALTERNATIVES, assigned, schedule_of
-from scheduling.asking import Audience, Facts, JobRequest, Leg, Option, Reason, Role, Slot, SlotRequest
+from scheduling.asking import Facts, JobRequest, Leg, Option, Reason, Role, Slot, SlotRequest
 from scheduling.hours import CELL_SECONDS
 from scheduling.schedule import Schedule
 from scheduling.statements import SQL
@@ -126,7 +126,7 @@ async def _looked_at(ctx: Context, schedule: Schedule, one: Appointment) -> Infe
         reasons = [reason for reason in option.reasons if reason.code not in _NOT_BROKEN]
         if not reasons:
             return None
-        return _told(one, reasons, _all(one), None, _others(schedule, request, one, asker, facts))
+        return _told(one, reasons, _all(one), None, _others(schedule, request, one, facts))
     free: dict[str, set[int | None]] = defaultdict(set)
     for leg in option.legs:
         free[leg.role].update(leg.candidates)
@@ -160,8 +160,8 @@ def _all(one: Appointment) -> list[Exchange]:
     return [Exchange(r.role, r.resource_id, None) for r in one.reservations]
 
 
-def _others(schedule: Schedule, request: SlotRequest, one: Appointment, asker: Audience, facts: Facts) -> list[Slot]:
-    return schedule.alternatives(request, one.center_id, one.start, ALTERNATIVES, audience=asker, facts=facts)
+def _others(schedule: Schedule, request: SlotRequest, one: Appointment, facts: Facts) -> list[Slot]:
+    return schedule.alternatives(request, one.center_id, one.start, ALTERNATIVES, facts=facts)
 
 
 def _told(

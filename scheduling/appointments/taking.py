@@ -289,7 +289,6 @@ def slot_taken(schedule: Schedule, wish: Wish, reasons: list[Reason]) -> SlotTak
         wish.center_id,
         wish.start,
         ALTERNATIVES,
-        audience=wish.audience,
         facts=wish.facts,
         parts_ready=wish.parts_ready,
     )
